@@ -151,7 +151,6 @@ class CancelledError(OpError):
     """The operation was cancelled, as a blocked queue op is when its queue or session is closed."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates a `CancelledError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, CANCELLED)
 
 
@@ -159,7 +158,6 @@ class UnknownError(OpError):
     """A failure that is none of the other kinds, as an exception raised inside a Python function op."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str, error_code: int = UNKNOWN) -> None:
-        """Creates an `UnknownError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, error_code)
 
 
@@ -167,7 +165,6 @@ class InvalidArgumentError(OpError):
     """An argument can never be right: a shape, a dtype, a value or a name that does not fit."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates an `InvalidArgumentError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, INVALID_ARGUMENT)
 
 
@@ -175,7 +172,6 @@ class DeadlineExceededError(OpError):
     """The time allowed for the operation passed before it was done."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates a `DeadlineExceededError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, DEADLINE_EXCEEDED)
 
 
@@ -183,7 +179,6 @@ class NotFoundError(OpError):
     """A file, directory or checkpoint key that was asked for does not exist."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates a `NotFoundError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, NOT_FOUND)
 
 
@@ -191,7 +186,6 @@ class AlreadyExistsError(OpError):
     """What was to be created exists already."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates an `AlreadyExistsError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, ALREADY_EXISTS)
 
 
@@ -199,7 +193,6 @@ class PermissionDeniedError(OpError):
     """The caller may not do this, as reading a file without the right to."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates a `PermissionDeniedError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, PERMISSION_DENIED)
 
 
@@ -207,7 +200,6 @@ class UnauthenticatedError(OpError):
     """The request carries no valid credentials."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates an `UnauthenticatedError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, UNAUTHENTICATED)
 
 
@@ -215,7 +207,6 @@ class ResourceExhaustedError(OpError):
     """Something ran out: memory, disk space or a quota."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates a `ResourceExhaustedError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, RESOURCE_EXHAUSTED)
 
 
@@ -223,7 +214,6 @@ class FailedPreconditionError(OpError):
     """The system is not in the state that the operation needs, as a variable read before its initializer."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates a `FailedPreconditionError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, FAILED_PRECONDITION)
 
 
@@ -231,7 +221,6 @@ class AbortedError(OpError):
     """The operation was aborted and may be tried again, as an enqueue to a queue that closes meanwhile."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates an `AbortedError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, ABORTED)
 
 
@@ -239,7 +228,6 @@ class OutOfRangeError(OpError):
     """The end of the input: a queue that is closed and empty, an iterator or a reader that is done."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates an `OutOfRangeError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, OUT_OF_RANGE)
 
 
@@ -247,7 +235,6 @@ class UnimplementedError(OpError):
     """The operation is not supported, or not for these arguments."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates an `UnimplementedError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, UNIMPLEMENTED)
 
 
@@ -255,7 +242,6 @@ class InternalError(OpError):
     """An invariant of the runtime is broken: a defect of the runtime, not of the caller."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates an `InternalError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, INTERNAL)
 
 
@@ -263,7 +249,6 @@ class UnavailableError(OpError):
     """The runtime cannot be reached at present; the same request may work later."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates an `UnavailableError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, UNAVAILABLE)
 
 
@@ -271,7 +256,6 @@ class DataLossError(OpError):
     """Data is lost or damaged beyond repair, as a truncated file or one whose checksum is wrong."""
 
     def __init__(self, node_def: Any, op: FailedOp | None, message: str) -> None:
-        """Creates a `DataLossError`; see `OpError` for the arguments."""
         super().__init__(node_def, op, message, DATA_LOSS)
 
 

@@ -1,0 +1,73 @@
+# Every target works in an environment that is made here, from Python 3.11 or newer and pip alone.
+#
+#   make demo     train on handwritten digits; stop it, run it again, and it goes on where it was
+#   make test     what has to hold before a change is merged: lint, types, examples, tests
+#   make bench    time this project beside bare jax.jit and TensorFlow
+#   make format   rewrite the files as `make test` wants them
+#   make clean    remove the environments and the caches
+#
+# DEMO, TEST and BENCH add arguments:     make demo DEMO="--steps 500 --fresh"
+# PYTHON chooses another interpreter:     make test PYTHON=python3.13
+
+ifdef PYTHON
+  VENV := .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+else
+  PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
+      $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+  VENV := .venv
+endif
+ifeq ($(PYTHON),)
+  $(error Python 3.11 or newer is needed and none was found; name one: make PYTHON=/path/to/python)
+endif
+
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint types examples pytest bench format clean
+
+demo: $(VENV)/.examples
+	@$(RUN) examples/digits.py $(DEMO)
+
+# pytest comes last, so that its counts are the last line.
+test: lint types examples pytest
+
+lint: $(VENV)/.test
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types: $(VENV)/.test
+	$(RUN) -m mypy
+
+# Each example has to train from nothing and to end well.
+examples: $(VENV)/.test
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && for example in examples/*.py; do \
+	    echo "$(RUN) $$example" && \
+	    $(RUN) $$example --checkpoint-dir "$$scratch/$$(basename $$example .py)" || exit 1; done
+
+pytest: $(VENV)/.test
+	$(RUN) -m pytest --numprocesses auto $(TEST)
+
+bench: $(VENV)/.base
+	@$(RUN) benchmarks/run.py $(BENCH)
+
+format: $(VENV)/.test
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean:
+	rm -rf .venv* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The environment is made anew when pyproject.toml changes; then each target adds what it needs.
+# The stamps are written last, so that an interrupted installation is done again.
+$(VENV)/.made: pyproject.toml
+	@echo "Making $(VENV) with $(PYTHON); this takes a minute or two, once."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.base: $(VENV)/.made
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.examples $(VENV)/.test: $(VENV)/.%: $(VENV)/.made
+	@$(PIP) install --editable '.[$*]'
+	@touch $@
