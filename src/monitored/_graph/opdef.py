@@ -64,6 +64,7 @@ class OpDef:
     static: frozenset[int]
     fold: Callable[..., Any] | None
     updates: tuple[int, ...]
+    overwrites: bool
     random: bool
     host: Callable[..., Any] | None
     stateful: bool
@@ -93,6 +94,7 @@ def define(
     static: Sequence[int] = (),
     fold: Callable[..., Any] | None = None,
     updates: Sequence[int] = (),
+    overwrites: bool = False,
     random: bool = False,
     host: Callable[..., Any] | None = None,
     stateful: bool = False,
@@ -116,6 +118,8 @@ def define(
         updates: Positions of the reference inputs whose variables this op changes. `lower` gets the variables'
             present values there and returns their new ones, in this order; outputs are the new values of
             these references.
+        overwrites: The op does not look at the old values of what it updates: `lower` gets only the other inputs, and
+            the variables need not be initialized.
         random: The op draws random numbers: `lower` receives a JAX PRNG key before its inputs, a new one for
             each run.
         host: The meaning as a step on the host, for what XLA cannot do: ``host(context, op, *values)`` with NumPy
@@ -147,6 +151,7 @@ def define(
         frozenset(static),
         fold,
         tuple(updates),
+        overwrites,
         random,
         host,
         stateful,
