@@ -1,0 +1,227 @@
+"""Times this project beside bare `jax.jit` and TensorFlow: the same work, in one run, on one machine.
+
+    make bench
+    make bench BENCH="--models mlp --targets jax monitored --rounds 15"
+
+The targets take turns in short rounds (A B C A B C ...), each in a process of its own, since a machine that
+others use can drift by half within a minute: a time here is a median over the rounds, and a ratio is the
+median of the ratios within each round. What is printed is markdown, for docs/performance.md.
+
+A new model is a new file in models/.
+"""
+
+import argparse
+import functools
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from environments import python_for
+
+HERE = Path(__file__).resolve().parent
+MODELS = sorted(path.stem for path in (HERE / "models").glob("*.py"))
+NAMES = {"jax": "jax", "monitored": "monitored", "tf2": "TensorFlow 2", "tf1": "TensorFlow 1.15"}
+MODULES = {"jax": "jax", "monitored": "monitored", "tf2": "tensorflow", "tf1": "tensorflow"}
+WAYS = {"bare": ".jit", "session": ", Session", "hooks": ", SingularMonitoredSession with 4 hooks", "import": ""}
+SECONDS_PER_ROUND = 0.25
+
+Pythons = Mapping[str, str]  # the interpreter of each target
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: a target, and the way in which it is used."""
+
+    target: str
+    way: str
+
+    def __str__(self) -> str:
+        return NAMES[self.target] + WAYS[self.way]
+
+
+class Worker:
+    """A `worker.py` in its process, which has trained its first step when the constructor returns."""
+
+    def __init__(self, python: str, row: Row, model: str) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - `close` closes it
+        start = time.perf_counter()
+        self._process = subprocess.Popen(
+            [python, "-W", "ignore", str(HERE / "worker.py"), row.target, row.way, model],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        self.version = self._answer()
+        self.seconds_to_first_step = time.perf_counter() - start
+
+    def seconds_per_step(self, steps: int) -> float:
+        """Trains `steps` steps and returns the seconds that each took."""
+        assert self._process.stdin is not None
+        print(steps, file=self._process.stdin, flush=True)
+        return float(self._answer()) / steps
+
+    def close(self) -> None:
+        """Lets the process end, and waits for it."""
+        self._process.communicate()
+        self._errors.close()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            self._process.wait()
+            self._errors.seek(0)
+            raise RuntimeError((self._errors.read().strip().splitlines() or ["it ended without a word"])[-1])
+        return line
+
+
+Takes = dict[Row, Callable[[], float]]  # what measures each row once, in seconds
+Times = dict[Row, list[float]]  # the seconds of each round
+
+
+def take_turns(takes: Takes, rounds: int, label: str) -> Times:
+    """Measures every row in each round, after a round that is not counted: it fills the caches."""
+    times: Times = {row: [] for row in takes}
+    for i in range(rounds + 1):
+        show_progress(f"{label}: round {i} of {rounds}")
+        for row, take in takes.items():
+            times[row].append(take())
+    show_progress("")
+    return {row: taken[1:] for row, taken in times.items()}
+
+
+def show_progress(text: str) -> None:
+    """Shows what is being done on the terminal's last line, which the next text replaces."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def table(title: str, unit: str, times: Times) -> str:
+    """Formats the medians, and the ratios to bare JAX and to this project when it is used in the same way."""
+    scale = {"s": 1.0, "ms": 1e3, "µs": 1e6}[unit]
+
+    def ratio(row: Row, base: Row | None) -> str:
+        if base is None or base not in times:
+            return ""
+        return f"{statistics.median(a / b for a, b in zip(times[row], times[base], strict=True)):.2f}"
+
+    bare = next((row for row in times if row.target == "jax"), None)
+    lines = [(title, unit, "× jax", "× monitored")]
+    for row, taken in times.items():
+        median = f"{scale * statistics.median(taken):.4g}"
+        lines.append((str(row), median, ratio(row, bare), ratio(row, Row("monitored", row.way))))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    def cells(line: Iterable[str]) -> str:
+        first, *rest = map(str.ljust, line, widths)
+        return " | ".join([first, *(text.strip().rjust(len(text)) for text in rest)])
+
+    rule = "-" * widths[0] + "".join(f" | {'-' * (width - 1)}:" for width in widths[1:])
+    head, *body = map(cells, lines)
+    return "\n".join(f"| {line} |" for line in (head, rule, *body))
+
+
+def time_steps(pythons: Pythons, model: str, rounds: int) -> str:
+    """Times the training steps of one model: each target, with and without hooks."""
+    rows = [Row(target, way) for target in pythons for way in ways(target)]
+    workers: dict[Row, Worker] = {}
+    takes: Takes = {}
+    try:
+        for row in rows:
+            workers[row] = Worker(pythons[row.target], row, model)
+            workers[row].seconds_per_step(10)
+            steps = max(5, int(SECONDS_PER_ROUND / workers[row].seconds_per_step(10)))
+            takes[row] = functools.partial(workers[row].seconds_per_step, steps)
+        return table(f"{model}: one step", "µs", take_turns(takes, rounds, model))
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def time_first_step(pythons: Pythons, rounds: int) -> str:
+    """Times what a user waits for: from the start of the process to the end of the first step."""
+
+    def take(row: Row) -> float:
+        worker = Worker(pythons[row.target], row, MODELS[0])
+        worker.close()
+        return worker.seconds_to_first_step
+
+    takes = {row: functools.partial(take, row) for row in (Row(t, ways(t)[-1]) for t in pythons)}
+    return table(f"{MODELS[0]}: start to first step", "ms", take_turns(takes, rounds, "first step"))
+
+
+def time_import(pythons: Pythons, rounds: int) -> str:
+    """Times the import, in a new process each time."""
+
+    def take(target: str) -> float:
+        code = f"import time; t = time.perf_counter(); import {MODULES[target]}; print(time.perf_counter() - t)"
+        done = subprocess.run([pythons[target], "-c", code], capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    takes = {Row(target, "import"): functools.partial(take, target) for target in pythons}
+    return table("import", "ms", take_turns(takes, rounds, "import"))
+
+
+def ways(target: str) -> list[str]:
+    """Returns the ways in which a target trains, the fullest last."""
+    return ["bare"] if target == "jax" else ["session", "hooks"]
+
+
+def usable(targets: Iterable[str], chosen: Pythons) -> tuple[dict[str, str], list[str]]:
+    """Tries each target on one step, and says what it found.
+
+    Returns:
+        The interpreters of the targets that work, and a line about each target.
+    """
+    pythons, lines = {}, []
+    for target in targets:
+        try:
+            python = chosen.get(target) or python_for(target)
+            worker = Worker(python, Row(target, ways(target)[-1]), MODELS[0])
+        except RuntimeError as error:
+            lines.append(f"- {NAMES[target]}: skipped: {error}")
+        else:
+            worker.close()
+            pythons[target] = python
+            lines.append(f"- {NAMES[target]}: {worker.version}")
+    return pythons, lines
+
+
+def processor() -> str:
+    """Returns the processor's name, where the system says it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Time this project beside bare jax.jit and TensorFlow.")
+    option = parser.add_argument
+    option("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL", help=", ".join(MODELS))
+    option("--targets", nargs="+", choices=NAMES, default=[*NAMES], metavar="TARGET", help=", ".join(NAMES))
+    option("--rounds", type=int, default=9, help="default: 9")
+    option("--python", nargs="+", default=[], metavar="TARGET=PATH", help="interpreters to use as they are")
+    args = parser.parse_args()
+
+    pythons, lines = usable(args.targets, dict(choice.split("=", 1) for choice in args.python))
+    print(f"{processor()}, {os.cpu_count()} processors, Python {platform.python_version()}, {args.rounds} rounds\n")
+    print("\n".join(lines))
+    for model in args.models:
+        print(f"\n{time_steps(pythons, model, args.rounds)}", flush=True)
+    print(f"\n{time_first_step(pythons, args.rounds)}", flush=True)
+    print(f"\n{time_import(pythons, args.rounds)}", flush=True)
+    return 0 if "monitored" in pythons or "monitored" not in args.targets else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
