@@ -21,7 +21,7 @@ ifeq ($(PYTHON),)
 endif
 
 RUN := $(VENV)/bin/python
-PIP := $(RUN) -m pip --disable-pip-version-check --quiet
+PIP := $(RUN) -m pip --disable-pip-version-check -qq
 
 .PHONY: demo test lint types examples pytest bench format clean
 

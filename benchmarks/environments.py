@@ -44,7 +44,7 @@ def python_for(target: str) -> str:
     if base is None:
         raise RuntimeError("TensorFlow 1.15 needs a Python 3.7, and none was found; PYTHON37 can name one")
     print(f"Making {folder.name} with {requirements}; this takes a few minutes, once.", file=sys.stderr)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     for command in ([base, "-m", "venv", "--clear", str(folder)], [*pip, *REQUIREMENTS[target]]):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
