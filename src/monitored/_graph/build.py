@@ -54,9 +54,7 @@ def apply(op_type: str, *args: Any, name: str | None = None, **attrs: Any) -> An
 
 def _results(definition: OpDef, op: Operation) -> Any:
     outputs = op._outputs
-    if len(definition.outputs) == 1 and not (
-        definition.outputs[0].number_attr or definition.outputs[0].type_list_attr
-    ):
+    if len(definition.outputs) == 1 and not (definition.outputs[0].number_attr or definition.outputs[0].type_list_attr):
         return outputs[0]
     if not definition.outputs:
         return op
@@ -64,9 +62,7 @@ def _results(definition: OpDef, op: Operation) -> Any:
     rest = list(outputs)
     for arg in definition.outputs:
         if arg.number_attr or arg.type_list_attr:
-            count = (
-                op._attrs[arg.number_attr] if arg.number_attr else len(op._attrs[arg.type_list_attr or ""])
-            )
+            count = op._attrs[arg.number_attr] if arg.number_attr else len(op._attrs[arg.type_list_attr or ""])
             results.append(rest[:count])
             rest = rest[count:]
         else:
@@ -120,9 +116,7 @@ class _Converter:
             return tensors
         if arg.number_attr:
             if not isinstance(value, (list, tuple)):
-                raise TypeError(
-                    f"Expected list for '{arg.name}' argument to '{self.definition.type}' Op, not {value}."
-                )
+                raise TypeError(f"Expected list for '{arg.name}' argument to '{self.definition.type}' Op, not {value}.")
             expected = self.types.setdefault(arg.number_attr, len(value))
             if expected != len(value):
                 raise ValueError(
@@ -140,7 +134,8 @@ class _Converter:
             tensor = value._ref() if hasattr(value, "_ref") else value
             if not isinstance(tensor, Tensor) or not tensor.dtype._is_ref_dtype:
                 raise TypeError(
-                    f"Input '{arg.name}' of '{self.definition.type}' Op requires l-value input: a variable, not {value}."
+                    f"Input '{arg.name}' of '{self.definition.type}' Op requires l-value input: a variable, "
+                    f"not {value}."
                 )
         elif type(value) is Tensor:
             tensor = value
@@ -152,9 +147,7 @@ class _Converter:
         base = tensor.dtype.base_dtype
         if dtype is not None and dtype != base:
             source = self.source.get(arg.type_attr or "")
-            against = (
-                f"type {dtype.name} of argument '{source}'" if source else f"expected type of {dtype.name}"
-            )
+            against = f"type {dtype.name} of argument '{source}'" if source else f"expected type of {dtype.name}"
             raise TypeError(
                 f"Input '{arg.name}' of '{self.definition.type}' Op has type {base.name} that does not match {against}."
             )
@@ -216,8 +209,7 @@ def register_tensor_conversion_function(base_type: Any, conversion_func: Any, pr
         TypeError: If `base_type` is no type or `conversion_func` no function.
     """
     if not (
-        isinstance(base_type, type)
-        or (isinstance(base_type, tuple) and all(isinstance(t, type) for t in base_type))
+        isinstance(base_type, type) or (isinstance(base_type, tuple) and all(isinstance(t, type) for t in base_type))
     ):
         raise TypeError("base_type must be a type or a tuple of types.")
     if not callable(conversion_func):
@@ -270,9 +262,7 @@ def convert_to_tensor(
             result = function(value, dtype=dtype, name=name, as_ref=False)
             if result is not NotImplemented:
                 if not isinstance(result, Tensor):
-                    raise RuntimeError(
-                        f"Conversion function {function!r} for type {base_type} returned {result!r}."
-                    )
+                    raise RuntimeError(f"Conversion function {function!r} for type {base_type} returned {result!r}.")
                 return result
     if hasattr(value, "_as_tensor"):
         return convert_to_tensor(value._as_tensor(name), dtype)
@@ -291,9 +281,7 @@ def _shape_list(shape: TensorShape) -> list[int | None]:
 
 def _holds_tensor(values: Any) -> bool:
     return any(
-        isinstance(v, Tensor)
-        or hasattr(v, "_as_tensor")
-        or (isinstance(v, (list, tuple)) and _holds_tensor(v))
+        isinstance(v, Tensor) or hasattr(v, "_as_tensor") or (isinstance(v, (list, tuple)) and _holds_tensor(v))
         for v in values
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+from monitored._graph.graph import get_default_graph
 
 
 class GraphKeys:
@@ -40,3 +42,23 @@ class GraphKeys:
     TRAIN_OP: Final = "train_op"
     COND_CONTEXT: Final = "cond_context"
     WHILE_CONTEXT: Final = "while_context"
+
+
+def add_to_collection(name: Any, value: Any) -> None:
+    """Adds a value to a collection of the default graph."""
+    get_default_graph().add_to_collection(name, value)
+
+
+def add_to_collections(names: Any, value: Any) -> None:
+    """Adds a value to several collections of the default graph."""
+    get_default_graph().add_to_collections(names, value)
+
+
+def get_collection(key: Any, scope: str | None = None) -> list[Any]:
+    """A copy of a collection of the default graph; see `Graph.get_collection`."""
+    return get_default_graph().get_collection(key, scope)
+
+
+def get_collection_ref(key: Any) -> list[Any]:
+    """A collection of the default graph itself."""
+    return get_default_graph().get_collection_ref(key)

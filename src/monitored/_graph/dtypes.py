@@ -125,7 +125,8 @@ class DType:
         if self.is_bool:
             return end == "max"
         if self.is_floating:
-            return getattr(ml_dtypes.finfo(self._numpy), end)
+            limits: Any = ml_dtypes.finfo
+            return getattr(limits(self._numpy), end)
         if self.is_integer:
             return getattr(np.iinfo(self._numpy), end)
         raise TypeError(f"{self!r} has no {end}imum.")
@@ -192,15 +193,13 @@ _BASE: Final = (
     float32, float64, int32, uint8, int16, int8, string, complex64, int64, bool_, qint8, quint8, qint32,
     bfloat16, qint16, quint16, uint16, complex128, float16, resource, variant, uint32, uint64,
 )  # fmt: skip
-_REFS: Final = tuple(
-    DType(f"{t.name}_ref", t.as_datatype_enum + _REF_OFFSET, t.as_numpy_dtype) for t in _BASE
-)
+_REFS: Final = tuple(DType(f"{t.name}_ref", t.as_datatype_enum + _REF_OFFSET, t.as_numpy_dtype) for t in _BASE)
 _BY_ENUM: Final = {t.as_datatype_enum: t for t in _BASE + _REFS}
 _BY_NAME: Final = {t.name: t for t in _BASE + _REFS} | {"half": float16, "float": float32, "double": float64}
 # Quantized types share NumPy's integers, and a plain integer is what a NumPy value means.
-_BY_NUMPY: Final = {
-    np.dtype(t.as_numpy_dtype): t for t in reversed(_BASE) if t not in (resource, variant)
-} | {np.dtype(t.as_numpy_dtype): t for t in (int8, uint8, int16, uint16, int32)}
+_BY_NUMPY: Final = {np.dtype(t.as_numpy_dtype): t for t in reversed(_BASE) if t not in (resource, variant)} | {
+    np.dtype(t.as_numpy_dtype): t for t in (int8, uint8, int16, uint16, int32)
+}
 _BY_PYTHON: Final = {float: float32, int: int32, str: string, bytes: string, complex: complex128}
 
 

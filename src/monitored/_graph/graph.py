@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -38,7 +38,6 @@ class Graph:
         self._finalized = False
         self._version = 0
         self._next_id = 0
-        self._functions: dict[str, FuncGraph] = {}
         self.seed: int | None = None
 
     # -- making operations ----------------------------------------------------------------------------------
@@ -306,9 +305,7 @@ class Graph:
         op = self._by_name.get(op_name)
         if colon and allow_tensor:
             if not index.isdigit():
-                raise ValueError(
-                    f"The name {name!r} looks like a Tensor name, but is not a valid one: 'op:index'."
-                )
+                raise ValueError(f"The name {name!r} looks like a Tensor name, but is not a valid one: 'op:index'.")
             if op is None:
                 raise KeyError(
                     f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, does not "
@@ -429,7 +426,7 @@ class Graph:
     @property
     def building_function(self) -> bool:
         """Whether this is the body of a branch or a loop."""
-        return isinstance(self, FuncGraph)
+        return False
 
     def prevent_feeding(self, tensor: Tensor) -> None:
         """Forbids feeding a tensor."""
@@ -473,64 +470,6 @@ class Graph:
         return proto
 
 
-class FuncGraph(Graph):
-    """The body of a branch or a loop: a graph whose inputs stand for tensors of the graph around it.
-
-    Using a tensor of the outer graph inside captures it: a placeholder takes its place, and the operation that
-    runs the body receives the outer tensor as an input. Constants are copied, so that their values stay known.
-    """
-
-    def __init__(self, name: str, outer: Graph) -> None:
-        super().__init__()
-        self.name = name
-        self.outer = outer
-        self.seed = outer.seed
-        self.captures: dict[Tensor, Tensor] = {}  # outer -> inner
-        self._captured_by: dict[Tensor, Tensor] = {}  # inner -> outer
-        self.inputs: list[Tensor] = []
-        self.outputs: list[Tensor] = []
-        self._scopes.name = outer._scopes.name  # names inside tell where the body stands
-
-    def add_input(self, dtype: dtypes.DType, shape: TensorShape, name: str) -> Tensor:
-        """A new argument of the function."""
-        with self.control_dependencies(None):
-            op = self.create_op("Placeholder", [], name=name, attrs={"dtype": dtype, "shape": shape})
-        self.inputs.append(op._outputs[0])
-        return op._outputs[0]
-
-    def _captured(self, tensor: Tensor) -> Tensor:
-        if tensor.graph is not self.outer:
-            tensor = self.outer._captured(tensor)
-        inner = self.captures.get(tensor)
-        if inner is None:
-            with self.control_dependencies(None):
-                if tensor.op.type == "Const":
-                    inner = self.create_op(
-                        "Const", [], name=tensor.op.name.replace("/", "_"), attrs=tensor.op._attrs
-                    )._outputs[0]
-                else:
-                    name = "capture_" + tensor.op.name.replace("/", "_")
-                    inner = self.add_input(tensor.dtype, tensor.shape, name)
-                    self._captured_by[inner] = tensor
-            self.captures[tensor] = inner
-        return inner
-
-    def _captured_tensor(self, tensor: Tensor) -> Tensor | None:
-        return self._captured_by.get(tensor)
-
-    def get_collection_ref(self, name: Any) -> list[Any]:
-        """The outer graph's collection: bodies add to the same ones."""
-        return self.outer.get_collection_ref(name)
-
-    def add_to_collection(self, name: Any, value: Any) -> None:
-        """Adds a value to the outer graph's collection."""
-        self.outer.add_to_collection(name, value)
-
-    def get_collection(self, name: Any, scope: str | None = None) -> list[Any]:
-        """A copy of the outer graph's collection."""
-        return self.outer.get_collection(name, scope)
-
-
 class _Controls:
     """One `control_dependencies` block: what it waits for, and the operations made within it."""
 
@@ -563,9 +502,9 @@ def _output_types(definition: OpDef, attrs: dict[str, Any]) -> list[dtypes.DType
 
 
 def _canonical_device(name: str) -> str:
-    return re.sub(
-        r"/(cpu|gpu|tpu):", lambda m: f"/device:{m[1].upper()}:", name, flags=re.IGNORECASE
-    ).replace("/device:device:", "/device:")
+    return re.sub(r"/(cpu|gpu|tpu):", lambda m: f"/device:{m[1].upper()}:", name, flags=re.IGNORECASE).replace(
+        "/device:device:", "/device:"
+    )
 
 
 _stack: DefaultStack[Graph] = DefaultStack()
@@ -593,9 +532,7 @@ def reset_default_graph() -> None:
     _global_default = Graph()
 
 
-def name_scope(
-    name: str | None, default_name: str | None = None, values: Any = None
-) -> AbstractContextManager[str]:
+def name_scope(name: str | None, default_name: str | None = None, values: Any = None) -> AbstractContextManager[str]:
     """Prefixes the names of operations made within the block.
 
     Args:
@@ -651,23 +588,3 @@ def colocate_with(op: Any, ignore_existing: bool = False) -> AbstractContextMana
         A context manager.
     """
     return get_default_graph().colocate_with(op, ignore_existing)
-
-
-def add_to_collection(name: Any, value: Any) -> None:
-    """Adds a value to a collection of the default graph."""
-    get_default_graph().add_to_collection(name, value)
-
-
-def add_to_collections(names: Any, value: Any) -> None:
-    """Adds a value to several collections of the default graph."""
-    get_default_graph().add_to_collections(names, value)
-
-
-def get_collection(key: Any, scope: str | None = None) -> list[Any]:
-    """A copy of a collection of the default graph; see `Graph.get_collection`."""
-    return get_default_graph().get_collection(key, scope)
-
-
-def get_collection_ref(key: Any) -> list[Any]:
-    """A collection of the default graph itself."""
-    return get_default_graph().get_collection_ref(key)

@@ -72,9 +72,7 @@ def _is_static(static: frozenset[int], position: int, count: int) -> bool:
     return position in static or position - count in static
 
 
-def _trace(
-    op: Operation, shapes: list[Any], statics: dict[int, Any], attrs: dict[str, Any]
-) -> tuple[TensorShape, ...]:
+def _trace(op: Operation, shapes: list[Any], statics: dict[int, Any], attrs: dict[str, Any]) -> tuple[TensorShape, ...]:
     has_unknown = any(None in s for i, s in enumerate(shapes) if i not in statics)
     found: list[list[tuple[int, ...]]] = []
     for probe in _PROBES if has_unknown else _PROBES[:1]:
@@ -97,6 +95,7 @@ def _trace(
 def _abstract(op: Operation, sizes: list[Any], statics: dict[int, Any], attrs: dict[str, Any]) -> list[Any]:
     import jax
 
+    abstract: Any = jax.ShapeDtypeStruct
     lower = op.op_def.lower
     assert lower is not None
     dynamic = [i for i in range(len(sizes)) if i not in statics]
@@ -111,7 +110,7 @@ def _abstract(op: Operation, sizes: list[Any], statics: dict[int, Any], attrs: d
     with jax.enable_x64(True):
         result = jax.eval_shape(
             call,
-            *(jax.ShapeDtypeStruct(sizes[i], np.dtype(op.inputs[i].dtype.as_numpy_dtype)) for i in dynamic),
+            *(abstract(sizes[i], np.dtype(op.inputs[i].dtype.as_numpy_dtype)) for i in dynamic),
         )
     return [tuple(r.shape) for r in (result if isinstance(result, (tuple, list)) else (result,))]
 
@@ -152,9 +151,7 @@ def reduced(op: Operation) -> TensorShape:
     gone = set()
     for axis in axes.ravel():
         if not -rank <= axis < rank:
-            raise ValueError(
-                f"Invalid reduction dimension {axis} for input with {rank} dimensions in '{op.name}'."
-            )
+            raise ValueError(f"Invalid reduction dimension {axis} for input with {rank} dimensions in '{op.name}'.")
         gone.add(int(axis) % rank)
     sizes = shape.as_list()
     if keep:

@@ -67,6 +67,7 @@ class OpDef:
     overwrites: bool
     random: bool
     host: Callable[..., Any] | None
+    interpret: Callable[..., Any] | None
     stateful: bool
     grad: Callable[..., Any] | None
     no_grad: bool
@@ -97,6 +98,7 @@ def define(
     overwrites: bool = False,
     random: bool = False,
     host: Callable[..., Any] | None = None,
+    interpret: Callable[..., Any] | None = None,
     stateful: bool = False,
     grad: Callable[..., Any] | None = None,
     no_grad: bool = False,
@@ -124,6 +126,9 @@ def define(
             each run.
         host: The meaning as a step on the host, for what XLA cannot do: ``host(context, op, *values)`` with NumPy
             values, returning a tuple with one value for each output.
+        interpret: For an op with bodies (branches, loops): what `host` is, used when a body holds host steps.
+            `lower` of an op with bodies is called as ``lower(lowering, op, values)`` and returns the outputs and
+            the new values of the state that the bodies change.
         stateful: The op has an effect outside the graph, so it runs exactly once, in program order.
         grad: ``grad(op, *output_gradients)`` builds the gradients with respect to the inputs (None where there
             is none). By default they are `jax.vjp` of `lower`.
@@ -154,6 +159,7 @@ def define(
         overwrites,
         random,
         host,
+        interpret,
         stateful,
         grad,
         no_grad,
@@ -187,9 +193,7 @@ def keywords_of(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _attrs_wanted(function: Callable[..., Any] | None) -> tuple[str, ...]:
-    code = getattr(
-        function, "__code__", None
-    )  # functions lifted from jax.numpy have none, and want no attributes
+    code = getattr(function, "__code__", None)  # functions lifted from jax.numpy have none, and want no attributes
     if code is None or getattr(function, "__wrapped__", None) is not None:
         return ()
     return tuple(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])

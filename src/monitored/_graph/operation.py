@@ -252,9 +252,7 @@ class Tensor(Operators):
         return (self[i] for i in range(length))
 
     def __len__(self) -> int:
-        raise TypeError(
-            "len is not well defined for a symbolic Tensor. Please call `x.shape` rather than `len(x)`."
-        )
+        raise TypeError("len is not well defined for a symbolic Tensor. Please call `x.shape` rather than `len(x)`.")
 
     def __bool__(self) -> bool:
         raise TypeError(

@@ -150,9 +150,7 @@ class TensorShape:
         elif isinstance(dims, TensorShape):
             self._sizes = dims._sizes
         elif hasattr(dims, "unknown_rank") and hasattr(dims, "dim"):  # TensorShapeProto
-            self._sizes = (
-                None if dims.unknown_rank else tuple(None if d.size == -1 else d.size for d in dims.dim)
-            )
+            self._sizes = None if dims.unknown_rank else tuple(None if d.size == -1 else d.size for d in dims.dim)
         elif isinstance(dims, Iterable):
             self._sizes = tuple(_size(d) for d in dims)
         else:
@@ -363,9 +361,7 @@ def broadcast_shape(left: TensorShape, right: TensorShape) -> TensorShape:
         elif m == 1:
             sizes.append(n)
         elif m is None or n is None:
-            sizes.append(
-                n if m is None else m
-            )  # an unknown dimension must match the known one, which is not 1
+            sizes.append(n if m is None else m)  # an unknown dimension must match the known one, which is not 1
         else:
             raise ValueError(f"Incompatible shapes for broadcasting: {left} and {right}")
     return TensorShape(sizes)

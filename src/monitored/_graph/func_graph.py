@@ -1,0 +1,73 @@
+"""`FuncGraph`: the body of a branch or a loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monitored._graph import dtypes
+from monitored._graph.graph import Graph
+from monitored._graph.operation import Tensor
+from monitored._graph.shapes import TensorShape
+
+
+class FuncGraph(Graph):
+    """The body of a branch or a loop: a graph whose inputs stand for tensors of the graph around it.
+
+    Using a tensor of the outer graph inside captures it: a placeholder takes its place, and the operation that
+    runs the body receives the outer tensor as an input. Constants are copied, so that their values stay known.
+    """
+
+    def __init__(self, name: str, outer: Graph) -> None:
+        super().__init__()
+        self.name = name
+        self.outer = outer
+        self.seed = outer.seed
+        self.captures: dict[Tensor, Tensor] = {}  # outer -> inner
+        self._captured_by: dict[Tensor, Tensor] = {}  # inner -> outer
+        self.inputs: list[Tensor] = []
+        self.outputs: list[Tensor] = []
+        self._scopes.name = outer._scopes.name  # names inside tell where the body stands
+
+    @property
+    def building_function(self) -> bool:
+        """True: this is the body of a branch or a loop."""
+        return True
+
+    def add_input(self, dtype: dtypes.DType, shape: TensorShape, name: str) -> Tensor:
+        """A new argument of the function."""
+        with self.control_dependencies(None):
+            op = self.create_op("Placeholder", [], name=name, attrs={"dtype": dtype, "shape": shape})
+        self.inputs.append(op._outputs[0])
+        return op._outputs[0]
+
+    def _captured(self, tensor: Tensor) -> Tensor:
+        if tensor.graph is not self.outer:
+            tensor = self.outer._captured(tensor)
+        inner = self.captures.get(tensor)
+        if inner is None:
+            with self.control_dependencies(None):
+                if tensor.op.type == "Const":
+                    inner = self.create_op(
+                        "Const", [], name=tensor.op.name.replace("/", "_"), attrs=tensor.op._attrs
+                    )._outputs[0]
+                else:
+                    name = "capture_" + tensor.op.name.replace("/", "_")
+                    inner = self.add_input(tensor.dtype, tensor.shape, name)
+                    self._captured_by[inner] = tensor
+            self.captures[tensor] = inner
+        return inner
+
+    def _captured_tensor(self, tensor: Tensor) -> Tensor | None:
+        return self._captured_by.get(tensor)
+
+    def get_collection_ref(self, name: Any) -> list[Any]:
+        """The outer graph's collection: bodies add to the same ones."""
+        return self.outer.get_collection_ref(name)
+
+    def add_to_collection(self, name: Any, value: Any) -> None:
+        """Adds a value to the outer graph's collection."""
+        self.outer.add_to_collection(name, value)
+
+    def get_collection(self, name: Any, scope: str | None = None) -> list[Any]:
+        """A copy of the outer graph's collection."""
+        return self.outer.get_collection(name, scope)

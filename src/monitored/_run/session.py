@@ -1,0 +1,215 @@
+"""`Session`: carries out parts of a graph, and keeps the state that they change."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from monitored import errors
+from monitored._graph import defaults
+from monitored._graph.graph import Graph, get_default_graph
+from monitored._run.cancellation import Cancellation, CancellationManager
+from monitored._run.executor import Executor, PlanRunner
+from monitored._run.fetches import Feed, FetchMapper, signature, to_host
+from monitored._run.store import StateStore
+
+
+class _Prepared:
+    """Everything that is worked out once for a structure of fetches and a set of fed keys."""
+
+    __slots__ = ("feeds", "mapper", "runner")
+
+    def __init__(self, executor: Executor, graph: Graph, fetches: Any, feed_keys: tuple[Any, ...]) -> None:
+        self.mapper = FetchMapper(graph, fetches)
+        self.feeds = [Feed(graph, key) for key in feed_keys]
+        fed = tuple(feed.tensor for feed in self.feeds)
+        if len(set(fed)) != len(fed):
+            raise ValueError(f"A tensor is fed twice: {[t.name for t in fed]}")
+        self.runner: PlanRunner = executor.runner(self.mapper.elements, fed)
+
+
+class BaseSession:
+    """What all sessions share: a graph, the state of one execution of it, and `run`.
+
+    Args:
+        target: The execution engine; only the one in this process (``''``) exists.
+        graph: The graph; the default one when None.
+        config: A `ConfigProto`.
+
+    Raises:
+        TypeError: If an argument is of the wrong type.
+        NotFoundError: If `target` names another engine.
+    """
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        if graph is not None and not isinstance(graph, Graph):
+            raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
+        if not isinstance(target, (str, bytes)):
+            raise TypeError(f"target must be a string, but got {type(target)}")
+        if target not in ("", b"", "local", b"local"):
+            raise errors.NotFoundError(
+                None, None, f"No session factory registered for the given session options: {{target: {target!r}}}"
+            )
+        if config is not None and not hasattr(config, "allow_soft_placement"):
+            raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+        self._graph = get_default_graph() if graph is None else graph
+        self._target = target
+        self._config = config
+        self._closed = False
+        self._prepared: dict[Any, _Prepared] = {}
+        self._preparing = threading.Lock()
+        self._cancellations = CancellationManager()
+        self._store = StateStore()
+        self._executor = Executor(self._store, self._cancellations)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that was launched in this session."""
+        return self._graph
+
+    @property
+    def graph_def(self) -> Any:
+        """The graph as a `GraphDef` protocol buffer."""
+        return self._graph.as_graph_def()
+
+    @property
+    def sess_str(self) -> Any:
+        """The execution engine that was asked for."""
+        return self._target
+
+    def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
+        """Runs operations and evaluates tensors in `fetches`.
+
+        Args:
+            fetches: A `Tensor`, `Operation`, variable or name, or a nested list, tuple, namedtuple or dict of them.
+            feed_dict: Values for tensors, by tensor, variable or name: Python scalars, lists, NumPy arrays.
+            options: A `RunOptions`; ``timeout_in_ms`` bounds the time that host steps may wait, in milliseconds.
+            run_metadata: A `RunMetadata` to be filled as the options ask.
+
+        Returns:
+            The structure of `fetches` with values in place of its leaves: NumPy arrays (scalars for rank 0), and
+            None for operations.
+
+        Raises:
+            RuntimeError: If the session is closed, or its graph empty.
+            TypeError: If a fetch or a feed is of the wrong type.
+            ValueError: If a fetch or feed is not in the graph, or a feed's shape does not fit.
+            OpError: If an operation fails, or a needed placeholder is not fed.
+        """
+        key = (signature(fetches), tuple(feed_dict)) if feed_dict else signature(fetches)
+        try:
+            prepared = self._prepared.get(key)
+        except TypeError:
+            raise TypeError(f"Fetch argument {fetches!r} has invalid type {type(fetches)}") from None
+        if prepared is None or self._closed:
+            prepared = self._prepare(key, fetches, feed_dict)
+        values = [feed.convert(v) for feed, v in zip(prepared.feeds, feed_dict.values())] if feed_dict else []  # noqa: B905
+        cancellation = None
+        if options is not None and options.timeout_in_ms > 0:
+            cancellation = Cancellation(self._cancellations, options.timeout_in_ms / 1000)
+        results = prepared.runner.run(values, cancellation)
+        return prepared.mapper.rebuild([to_host(r) for r in results] if results else results)
+
+    def _prepare(self, key: Any, fetches: Any, feed_dict: Any) -> _Prepared:
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        if self._graph.version == 0:
+            raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
+        if feed_dict is not None and not hasattr(feed_dict, "keys"):
+            raise TypeError(f"feed_dict must be a dictionary, not {type(feed_dict)}.")
+        with self._preparing:
+            prepared = _Prepared(self._executor, self._graph, fetches, tuple(feed_dict or ()))
+            self._prepared[key] = prepared
+        return prepared
+
+    def plan(self, fetches: Any, feed_dict: Any = None) -> str:
+        """What `run` with these arguments would do, for reading: its device segments and host steps.
+
+        Args:
+            fetches: As for `run`.
+            feed_dict: As for `run`; only the keys matter.
+
+        Returns:
+            The plan, a line for each step.
+        """
+        return str(_Prepared(self._executor, self._graph, fetches, tuple(feed_dict or ())).runner.plan)
+
+    def make_callable(self, fetches: Any, feed_list: Any = None, accept_options: bool = False) -> Any:
+        """A function that runs fixed fetches, a little faster than `run`.
+
+        Args:
+            fetches: As for `run`.
+            feed_list: The tensors that the function takes values for, in order.
+            accept_options: Whether the function takes ``options`` and ``run_metadata``.
+
+        Returns:
+            ``f(*values)`` giving what ``run(fetches, dict(zip(feed_list, values)))`` would.
+        """
+        keys = tuple(feed_list or ())
+
+        def call(*values: Any, options: Any = None, run_metadata: Any = None) -> Any:
+            if len(values) != len(keys):
+                raise TypeError(f"The callable takes {len(keys)} values, but {len(values)} were given.")
+            return self.run(fetches, dict(zip(keys, values, strict=True)), options, run_metadata)
+
+        return call
+
+    def close(self) -> None:
+        """Ends the session: runs that wait on the host end with CancelledError, and its state is let go."""
+        if self._closed:
+            return
+        self._closed = True
+        self._prepared.clear()
+        self._cancellations.cancel()
+
+    def as_default(self) -> AbstractContextManager[Self]:
+        """Makes this the default session of the thread within a block; it is not closed at the end.
+
+        Returns:
+            A context manager that gives this session.
+        """
+        return defaults.sessions.pushed(self)
+
+
+class Session(BaseSession):
+    """A session for use in a ``with`` block, which makes it and its graph the defaults and closes it at the end."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        super().__init__(target, graph, config)
+        self._entered: list[ExitStack] = []
+
+    def __enter__(self) -> Self:
+        stack = ExitStack()
+        stack.enter_context(self._graph.as_default())
+        stack.enter_context(self.as_default())
+        self._entered.append(stack)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._entered.pop().close()
+        finally:
+            self.close()
+
+
+class InteractiveSession(BaseSession):
+    """A session that makes itself and its graph the defaults when it is made, for use in a shell."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        super().__init__(target, graph, config)
+        self._entered = ExitStack()
+        if graph is not None:
+            self._entered.enter_context(self._graph.as_default())
+        self._entered.enter_context(self.as_default())
+
+    def close(self) -> None:
+        """Ends the session, and its being the default."""
+        super().close()
+        self._entered.close()
+
+
+__all__ = ["BaseSession", "InteractiveSession", "Session"]

@@ -1,0 +1,87 @@
+"""The state of a session: the values of variables and random streams on the device, and the resources of host ops."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from monitored._graph.operation import Operation
+
+Array = Any
+
+
+class StateStore:
+    """What a session remembers between runs.
+
+    All of it, and what changes it:
+        values: variable or random operation -> its value on the device. Changed by device segments (under `lock`),
+            by `load`, and by a random stream's first use.
+        resources: resource operation -> its object (a queue, say), made at first use.
+        layout: a number that grows when a variable's shape changes, so that what was compiled for the old shape
+            is not used again.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.values: dict[Operation, Array] = {}
+        self.resources: dict[Operation, Any] = {}
+        self.layout = 0
+
+    def load(self, values: Mapping[Operation, np.ndarray[Any, Any]]) -> None:
+        """Gives variables values from the host, all or none of them.
+
+        Args:
+            values: The arrays, of the variables' dtypes.
+        """
+        with jax.enable_x64(True):
+            # A copy: the device may otherwise share the caller's memory, which the next step would overwrite.
+            arrays = {op: jax.numpy.array(value, copy=True) for op, value in values.items()}
+        with self.lock:
+            self.note_shapes(arrays)
+            self.values.update(arrays)
+
+    def note_shapes(self, arrays: Mapping[Operation, Array]) -> None:
+        """Marks what was compiled as out of date if a value comes with another shape than the one before."""
+        for op, array in arrays.items():
+            old = self.values.get(op)
+            if old is not None and old.shape != array.shape:
+                self.layout += 1
+
+    def read(self, ops: Iterable[Operation]) -> dict[Operation, np.ndarray[Any, Any]]:
+        """The present values of variables, as copies on the host.
+
+        Raises:
+            KeyError: If one has none; its argument is the operation.
+        """
+        with self.lock:
+            return {op: np.array(self.values[op]) for op in ops}
+
+    def ensure_streams(self, ops: Iterable[Operation]) -> None:
+        """Gives random operations that have no stream yet their first key and counter."""
+        with self.lock:
+            for op in ops:
+                if op.op_def.random and op not in self.values:
+                    with jax.enable_x64(True):
+                        self.values[op] = jax.numpy.array(_first_stream(op))
+
+    def resource(self, op: Operation, factory: Callable[[], Any]) -> Any:
+        """The object of a resource operation, made by `factory` at first use."""
+        with self.lock:
+            if op not in self.resources:
+                self.resources[op] = factory()
+            return self.resources[op]
+
+
+def _first_stream(op: Operation) -> np.ndarray[Any, Any]:
+    """Two words of key and a counter; from the operation's seeds, or from the system where it has none."""
+    seed, seed2 = int(op._attrs.get("seed", 0)), int(op._attrs.get("seed2", 0))
+    if seed == 0 and seed2 == 0:
+        key: Any = np.frombuffer(os.urandom(8), np.uint32)
+    else:
+        key = np.random.SeedSequence([seed % 2**64, seed2 % 2**64]).generate_state(2)
+    return np.append(key, np.uint32(0)).astype(np.uint32)
