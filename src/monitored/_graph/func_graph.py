@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from monitored._graph import dtypes
 from monitored._graph.graph import Graph
-from monitored._graph.operation import Tensor
+from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
 
 
@@ -39,6 +40,28 @@ class FuncGraph(Graph):
             op = self.create_op("Placeholder", [], name=name, attrs={"dtype": dtype, "shape": shape})
         self.inputs.append(op._outputs[0])
         return op._outputs[0]
+
+    @property
+    def captured(self) -> list[Tensor]:
+        """The outer tensors that the body uses, in the order of their first use."""
+        return list(self._captured_by.values())
+
+    def take_in_order(self, captures: list[Tensor]) -> None:
+        """Gives the body one argument for each outer tensor in a list, used or not, and in that order."""
+        self.inputs = [self._captured(t) for t in captures]
+
+    @cached_property
+    def needed(self) -> list[Operation]:
+        """The operations that the outputs need, in program order; to be asked for when the body is complete."""
+        found: set[Operation] = set()
+        stack = [t.op for t in self.outputs]
+        while stack:
+            op = stack.pop()
+            if op not in found:
+                found.add(op)
+                stack.extend(t.op for t in op.inputs)
+                stack.extend(op.control_inputs)
+        return [op for op in self._operations if op in found]
 
     def _captured(self, tensor: Tensor) -> Tensor:
         if tensor.graph is not self.outer:

@@ -12,6 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from monitored._graph.opdef import REQUIRED, define
+from monitored._graph.operation import Operation
 from monitored._graph.shapes import TensorShape
 
 define(
@@ -20,7 +21,7 @@ define(
 )  # fmt: skip
 
 
-def _assigned_shape(op: Any) -> TensorShape:
+def _assigned_shape(op: Operation) -> TensorShape:
     ref, value = op.inputs[0].shape, op.inputs[1].shape
     if not op._attrs["validate_shape"]:
         return value
@@ -32,19 +33,20 @@ def _assigned_shape(op: Any) -> TensorShape:
     return ref.merge_with(value)
 
 
-def _same_shape(op: Any) -> TensorShape:
+def _same_shape(op: Operation) -> TensorShape:
     try:
         return op.inputs[0].shape.merge_with(op.inputs[1].shape)
     except ValueError:
         raise ValueError(
             f"Dimensions must be equal: the variable '{op.inputs[0].op.name}' has shape {op.inputs[0].shape}, but "
-            f"'{op.name}' (op: '{op.type}') gives it a value of shape {op.inputs[1].shape}. Created at {op.creation_site}."
+            f"'{op.name}' (op: '{op.type}') gives it a value of shape {op.inputs[1].shape}. "
+            f"Created at {op.creation_site}."
         ) from None
 
 
 define(
-    "Assign", "ref:&T value:T -> output_ref:&T", lambda value: value, infer=_assigned_shape, updates=(0,), overwrites=True,
-    validate_shape=True, use_locking=True,
+    "Assign", "ref:&T value:T -> output_ref:&T", lambda value: value, infer=_assigned_shape, updates=(0,),
+    overwrites=True, validate_shape=True, use_locking=True,
 )  # fmt: skip
 define(
     "AssignAdd", "ref:&T value:T -> output_ref:&T", lambda ref, value: ref + value, infer=_same_shape, updates=(0,),
@@ -94,11 +96,11 @@ for _type, _method in {"ScatterNdUpdate": "set", "ScatterNdAdd": "add", "Scatter
     )  # fmt: skip
 
 
-def _is_initialized(context: Any, op: Any) -> tuple[bool]:
+def _is_initialized(context: Any, op: Operation) -> tuple[bool]:
     return (context.is_initialized(op.inputs[0]),)
 
 
 define(
-    "IsVariableInitialized", "ref:&dtype -> is_initialized:bool", host=_is_initialized, infer=lambda op: TensorShape([]),
-    stateful=True,
+    "IsVariableInitialized", "ref:&dtype -> is_initialized:bool", host=_is_initialized, stateful=True,
+    infer=lambda op: TensorShape([]),
 )  # fmt: skip

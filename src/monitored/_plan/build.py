@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from monitored import errors
 from monitored._graph.constant import constant_value
+from monitored._graph.effects import VARIABLE_TYPES, Effects, bodies_of, effects_of, variable_read_by
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.operation import Operation, Tensor
-from monitored._plan.effects import VARIABLE_TYPES, Effects, bodies_of, effects_of, variable_read_by
 from monitored._plan.plan import HostStep, Plan, Segment
 
 
@@ -230,7 +230,6 @@ class _Builder:
             if op.op_def.random:
                 reads[op] = None
             writes.update(dict.fromkeys(effects.writes))
-            reads.update((s, None) for s in _random_within(op))
             outputs.extend(t for t in op.outputs if t in wanted)
         for state in writes:
             for tensor in early.pop(state, []):
@@ -245,16 +244,6 @@ class _Builder:
             updates=tuple(s for s in writes if s in reads),
             creates=tuple(s for s in writes if s not in reads),
         )
-
-
-def _random_within(op: Operation) -> list[Operation]:
-    found: list[Operation] = []
-    for body in bodies_of(op):
-        for inner in body._operations:
-            if inner.op_def.random:
-                found.append(inner)
-            found.extend(_random_within(inner))
-    return found
 
 
 def _in_program_order(needed: set[Operation]) -> list[Operation]:

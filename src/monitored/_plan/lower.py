@@ -17,13 +17,14 @@ import numpy as np
 
 from monitored import errors
 from monitored._graph.constant import constant_value, fold, shape_value
+from monitored._graph.effects import bodies_of, variable_of, variable_read_by
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.build import is_foldable
-from monitored._plan.effects import bodies_of, variable_of, variable_read_by
 from monitored._plan.plan import Segment
 
 Array = Any
 State = dict[Operation, Array]
+PureFunction = Callable[[list[Array]], tuple[Sequence[Array], State]]
 
 
 class NeedStatic(Exception):
@@ -46,7 +47,7 @@ def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> 
         updates donated.
     """
     static = dict(zip(segment.static, statics, strict=True))
-    count_updates, count_state = len(segment.updates), len(segment.updates) + len(segment.reads)
+    count_state = len(segment.updates) + len(segment.reads)
 
     def function(*args: Array) -> tuple[list[Array], list[Array]]:
         state = dict(zip((*segment.updates, *segment.reads), args[:count_state], strict=True))
@@ -64,7 +65,6 @@ def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> 
         return outputs, [state[v] for v in (*segment.updates, *segment.creates)]
 
     function.__name__ = f"segment_{segment.ops[-1].name.rpartition('/')[2] if segment.ops else 'reads'}"
-    assert count_updates <= count_state
     return function
 
 
@@ -74,7 +74,7 @@ def _differentiated(ops: Sequence[Operation]) -> dict[Operation, Operation]:
     pairs = {}
     for op in ops:
         if op.type == "VJP":
-            forward = op.graph.get_operation_by_name(op._attrs["forward"])
+            forward = _forward_of(op)
             if forward in inside:
                 pairs[forward] = op
     return pairs
@@ -148,6 +148,13 @@ class Lowering:
             found = self._known[tensor] = self._find_known(tensor)
         return found
 
+    def known_or_none(self, tensor: Tensor) -> np.ndarray[Any, Any] | None:
+        """The value of a tensor if it happens to be known when compiling."""
+        try:
+            return self.known(tensor)
+        except NeedStatic:
+            return None
+
     def _find_known(self, tensor: Tensor) -> np.ndarray[Any, Any]:
         if tensor in self.static:
             return self.static[tensor]
@@ -171,23 +178,21 @@ class Lowering:
     # -- one operation --------------------------------------------------------------------------------------
 
     def _lower(self, op: Operation) -> Sequence[Array]:
-        if op.type == "VJP":
-            return self._gradient(op)
-        call, arguments = self._call(op)
         gradient = self.differentiated.get(op)
+        if op.type == "VJP" and gradient is None:
+            pullback = self._pullbacks.get(_forward_of(op))
+            if pullback is not None:
+                return list(pullback([jnp.asarray(self.value(t)) for t in op.inputs[_count_forward_inputs(op) :]]))
+        call, arguments = self._function(op), self._arguments(op)
         if gradient is None:
             outputs, updates = call(arguments)
             self.state.update(updates)
-            return list(outputs)
+            return outputs
         wrt: Sequence[int] = gradient._attrs["wrt"]
 
-        def differentiable(*chosen: Array) -> tuple[list[Array], tuple[list[Array], State]]:
-            given = list(arguments)
-            for position, value in zip(wrt, chosen, strict=True):
-                given[position] = value
-            outputs, updates = call(given)
-            wanted = [outputs[i] for i in gradient._attrs["given"]]
-            return wanted, (list(outputs), updates)
+        def differentiable(*chosen: Array) -> tuple[list[Array], tuple[Sequence[Array], State]]:
+            outputs, updates = call(_with(arguments, wrt, chosen))
+            return [outputs[i] for i in gradient._attrs["given"]], (outputs, updates)
 
         primals = [jnp.asarray(arguments[i]) for i in wrt]
         _, pullback, (outputs, updates) = jax.vjp(differentiable, *primals, has_aux=True)
@@ -195,74 +200,16 @@ class Lowering:
         self.state.update(updates)
         return outputs
 
-    def _gradient(self, op: Operation) -> Sequence[Array]:
-        """The gradients of an operation's inputs: its kept pullback, or a new one where it ran elsewhere."""
-        forward = op.graph.get_operation_by_name(op._attrs["forward"])
-        count = len(op.inputs) - len(op._attrs["given"])
-        cotangents = [jnp.asarray(self.value(t)) for t in op.inputs[count:]]
-        pullback = self._pullbacks.get(forward)
-        if pullback is None or op in self.differentiated:
-            return self._fresh_gradient(op, forward, count, cotangents)
-        return list(pullback(cotangents))
-
-    def _fresh_gradient(
-        self, op: Operation, forward: Operation, count: int, cotangents: list[Array]
-    ) -> Sequence[Array]:
-        call, _ = self._call(forward)
-        arguments = [
-            self.value(t) if not t.dtype._is_ref_dtype or not bodies_of(forward) else None for t in op.inputs[:count]
-        ]
-        wrt: Sequence[int] = op._attrs["wrt"]
-
-        def gradients(chosen: list[Array], cotangents: list[Array]) -> list[Array]:
-            def run(*values: Array) -> list[Array]:
-                given = list(arguments)
-                for position, value in zip(wrt, values, strict=True):
-                    given[position] = value
-                outputs, _ = call(given)
-                return [outputs[i] for i in op._attrs["given"]]
-
-            return list(jax.vjp(run, *chosen)[1](cotangents))
-
-        chosen = [jnp.asarray(arguments[i]) for i in wrt]
-        second = self.differentiated.get(op)
-        if second is None:
-            return gradients(chosen, cotangents)
-        # A gradient of this gradient is wanted: keep its pullback with respect to the inputs that it is asked for.
-        positions: Sequence[int] = second._attrs["wrt"]
-
-        def of_inputs(*values: Array) -> list[Array]:
-            inputs = dict(zip(positions, values, strict=True))
-            new_chosen = [inputs.get(p, c) for p, c in zip(wrt, chosen, strict=True)]
-            new_cotangents = [inputs.get(count + i, c) for i, c in enumerate(cotangents)]
-            results = gradients(new_chosen, new_cotangents)
-            return [results[i] for i in second._attrs["given"]]
-
-        everything = gradients(chosen, cotangents)
-        _, pullback = jax.vjp(of_inputs, *(jnp.asarray(self.value(op.inputs[p])) for p in positions))
-        self._pullbacks[op] = pullback
-        return everything
-
-    def _call(self, op: Operation) -> tuple[Callable[[list[Array]], tuple[Sequence[Array], State]], list[Array]]:
-        """An operation as a pure function of its input values, and those values.
-
-        The function returns the outputs and the new values of the state that it changes.
-        """
-        if bodies_of(op):
-            return self._function_call(op)
+    def _function(self, op: Operation) -> PureFunction:
+        """An operation as a pure function of its input values, giving outputs and new values of state."""
+        if op.type == "VJP":
+            return self._gradient_function(op)
         definition = op.op_def
         lower = definition.lower
         assert lower is not None
+        if bodies_of(op):
+            return lambda values: lower(self, op, values)
         attrs = {name: op._attrs[name] for name in definition.lower_attrs}
-        count = len(op.inputs)
-        arguments: list[Array] = []
-        for position, tensor in enumerate(op.inputs):
-            if position in definition.updates:
-                arguments.append(None if definition.overwrites else self.state[variable_of(tensor)])
-            elif position in definition.static or position - count in definition.static:
-                arguments.append(self.known(tensor))
-            else:
-                arguments.append(self.value(tensor))
         stream = self.state[op] if definition.random else None
 
         def call(values: list[Array]) -> tuple[Sequence[Array], State]:
@@ -282,20 +229,43 @@ class Lowering:
                 outputs = outputs[: len(op._outputs)]
             return [_as_declared(v, t) for v, t in zip(outputs, op._outputs, strict=True)], updates
 
-        return call, arguments
+        return call
 
-    def _function_call(
-        self, op: Operation
-    ) -> tuple[Callable[[list[Array]], tuple[Sequence[Array], State]], list[Array]]:
-        lower = op.op_def.lower
-        assert lower is not None
-        arguments = [None if t.dtype._is_ref_dtype else self.value(t) for t in op.inputs]
+    def _arguments(self, op: Operation) -> list[Array]:
+        definition, count = op.op_def, len(op.inputs)
+        has_bodies = bool(bodies_of(op))
+        arguments: list[Array] = []
+        for position, tensor in enumerate(op.inputs):
+            if position in definition.updates:
+                arguments.append(None if definition.overwrites else self.state[variable_of(tensor)])
+            elif position in definition.static or position - count in definition.static:
+                arguments.append(self.known(tensor))
+            elif has_bodies and tensor.dtype._is_ref_dtype:
+                arguments.append(None)  # the body reaches the variable through the state
+            else:
+                arguments.append(self.value(tensor))
+        return arguments
+
+    def _gradient_function(self, op: Operation) -> PureFunction:
+        """A gradient as a function of the inputs and the gradients of the outputs of its operation."""
+        forward, count = _forward_of(op), _count_forward_inputs(op)
+        wrt, given = op._attrs["wrt"], op._attrs["given"]
+        # Compile-time values (shapes, axes) stay what they are; the others come with each call.
+        static = forward.op_def.static
+        fixed = {i: self.known(t) for i, t in enumerate(forward.inputs) if i in static or i - count in static}
+        function = self._function(forward)
 
         def call(values: list[Array]) -> tuple[Sequence[Array], State]:
-            result: tuple[Sequence[Array], State] = lower(self, op, values)
-            return result
+            inputs = [fixed.get(i, v) for i, v in enumerate(values[:count])]
 
-        return call, arguments
+            def run(*chosen: Array) -> list[Array]:
+                outputs, _ = function(_with(inputs, wrt, chosen))
+                return [outputs[i] for i in given]
+
+            cotangents = [jnp.asarray(v) for v in values[count:]]
+            return jax.vjp(run, *(jnp.asarray(inputs[i]) for i in wrt))[1](cotangents), {}
+
+        return call
 
     def body(self, values: dict[Tensor, Array], state: State) -> Lowering:
         """A scope for lowering the body of a branch or loop, in which values known here stay known."""
@@ -306,6 +276,21 @@ class Lowering:
             return str(tuple(np.shape(self.value(tensor))))
         except (AssertionError, KeyError):
             return "of unknown shape"
+
+
+def _forward_of(op: Operation) -> Operation:
+    return op.graph.get_operation_by_name(op._attrs["forward"])
+
+
+def _count_forward_inputs(op: Operation) -> int:
+    return len(op.inputs) - len(op._attrs["given"])
+
+
+def _with(values: list[Array], positions: Sequence[int], chosen: Sequence[Array]) -> list[Array]:
+    replaced = list(values)
+    for position, value in zip(positions, chosen, strict=True):
+        replaced[position] = value
+    return replaced
 
 
 def _as_declared(value: Array, tensor: Tensor) -> Array:

@@ -12,10 +12,10 @@ import numpy as np
 
 from monitored import errors
 from monitored._graph.constant import fold
+from monitored._graph.effects import VARIABLE_TYPES, bodies_of, variable_read_by
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.build import build_plan
-from monitored._plan.effects import VARIABLE_TYPES, bodies_of, variable_read_by
 from monitored._plan.lower import NeedStatic, lower_segment
 from monitored._plan.plan import HostStep, Plan, Segment
 from monitored._run.cancellation import Cancellation, CancellationManager
@@ -47,14 +47,11 @@ class Executor:
 
     def run_body(self, body: FuncGraph, values: Sequence[Any], context: HostContext) -> list[Any]:
         """Runs the body of a branch or loop as a plan of its own."""
+        given = {t: v for t, v in zip(body.inputs, values, strict=True) if not t.dtype._is_ref_dtype}
         runner = self._bodies.get(body)
         if runner is None:
-            wanted: list[Any] = [
-                *body.outputs,
-                *(op for op in body._operations if op.op_def.stateful or op.op_def.updates),
-            ]
-            runner = self._bodies[body] = self.runner(wanted, tuple(body.inputs))
-        found = dict(zip(runner.plan.fetches, runner.run(list(values), context.cancellation), strict=True))
+            runner = self._bodies[body] = self.runner(body.outputs, tuple(given))
+        found = dict(zip(runner.plan.fetches, runner.run(list(given.values()), context.cancellation), strict=True))
         return [found[t] for t in body.outputs]
 
     def compile(self, segment: Segment, statics: Sequence[Any], inputs: Sequence[Any]) -> Any:

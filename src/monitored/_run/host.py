@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from monitored._graph.effects import variable_of
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.operation import Operation, Tensor
-from monitored._plan.effects import variable_of
 from monitored._run.cancellation import Cancellation
 from monitored._run.store import StateStore
 

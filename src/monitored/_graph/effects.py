@@ -96,9 +96,10 @@ def effects_of(op: Operation, fed: frozenset[Tensor] = frozenset()) -> Effects:
     if definition.random:
         writes[op] = None
     for body in bodies_of(op):
-        for inner in body._operations:
+        for inner in body.needed:
             effects = effects_of(inner)
-            reads.update(dict.fromkeys(effects.reads))
+            # A write within a body may not happen: what was there before counts as read.
+            reads.update(dict.fromkeys((*effects.reads, *effects.writes)))
             writes.update(dict.fromkeys(effects.writes))
             host, stateful = host or effects.host, stateful or effects.stateful
     return Effects(tuple(reads), tuple(writes), host, stateful)

@@ -1,0 +1,271 @@
+"""`gradients`: reverse-mode differentiation as nodes of the graph.
+
+Each differentiated operation gets one node of type ``VJP``, whose meaning is `jax.vjp` of the operation's lowering.
+When both stand in one device segment the operation is lowered once and the node applies the kept pullback, so that
+nothing is computed twice.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Any
+
+from monitored._graph import build, dtypes
+from monitored._graph.effects import bodies_of, variable_read_by
+from monitored._graph.graph import Graph
+from monitored._graph.indexed_slices import IndexedSlices
+from monitored._graph.opdef import REQUIRED, define
+from monitored._graph.operation import Operation, Tensor
+from monitored._graph.shapes import TensorShape
+
+__all__ = ["AggregationMethod", "UnconnectedGradients", "gradients"]
+
+Gradient = Tensor | IndexedSlices
+Key = Tensor | Operation  # what a gradient belongs to: a tensor, or the variable that tensors read
+
+
+def _gradient_shapes(op: Operation) -> list[TensorShape]:
+    return [op.inputs[i].shape for i in op._attrs["wrt"]]
+
+
+define(
+    "VJP", "inputs:[Tin] gradients:[Tgrad] -> output:[Tout]", infer=_gradient_shapes,
+    forward=REQUIRED, wrt=REQUIRED, given=REQUIRED,
+)  # fmt: skip
+
+
+class UnconnectedGradients(enum.Enum):
+    """What `gradients` gives for an x on which no y depends."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+class AggregationMethod:
+    """How partial gradients are summed; XLA chooses, so all mean the same."""
+
+    ADD_N = 0
+    DEFAULT = ADD_N
+    EXPERIMENTAL_TREE = 1
+    EXPERIMENTAL_ACCUMULATE_N = 2
+
+
+def gradients(
+    ys: Any,
+    xs: Any,
+    grad_ys: Any = None,
+    name: str = "gradients",
+    colocate_gradients_with_ops: bool = False,
+    gate_gradients: bool = False,
+    aggregation_method: int | None = None,
+    stop_gradients: Any = None,
+    unconnected_gradients: UnconnectedGradients | str = UnconnectedGradients.NONE,
+) -> list[Any]:
+    """The derivatives of the sum of `ys` with respect to each of `xs`.
+
+    Args:
+        ys: A tensor or list of tensors to differentiate.
+        xs: A tensor or variable, or a list of them.
+        grad_ys: A gradient for each y, of its shape; ones by default.
+        name: A name scope for the new operations.
+        colocate_gradients_with_ops: Accepted as TensorFlow does; XLA places the work.
+        gate_gradients: Accepted as TensorFlow does; a run computes all gradients of one operation together.
+        aggregation_method: See `AggregationMethod`.
+        stop_gradients: Tensors through which nothing is differentiated, as if they were constants.
+        unconnected_gradients: What to give where no y depends on an x: None, or zeros.
+
+    Returns:
+        For each x a tensor of its shape, an `IndexedSlices` where only some rows of a variable are touched, or None.
+
+    Raises:
+        LookupError: If an operation on the way has no gradient.
+        ValueError: If `grad_ys` does not match `ys`.
+        TypeError: If a y is not of a floating or complex type.
+    """
+    targets = [build.convert_to_tensor(y) for y in _listed(ys)]
+    sources = _listed(xs)
+    if not targets or not sources:
+        return [None] * len(sources)
+    given = _listed(grad_ys) if grad_ys is not None else [None] * len(targets)
+    if len(given) != len(targets):
+        raise ValueError(f"Got {len(given)} grad_ys for {len(targets)} ys.")
+    unconnected = UnconnectedGradients(unconnected_gradients)
+    graph = targets[0].graph
+    keys = [_key(x) for x in sources]
+    stopped = {_key(t) for t in _listed(stop_gradients)} if stop_gradients is not None else set()
+    with graph.as_default(), graph.name_scope(name):
+        backward = _Backward(graph, targets, keys, stopped)
+        for index, (y, grad_y) in enumerate(zip(targets, given, strict=True)):
+            backward.add(y, _initial(y, grad_y, index))
+        found = backward.run()
+        return [
+            _zeros(x) if found.get(key) is None and unconnected is UnconnectedGradients.ZERO else found.get(key)
+            for x, key in zip(sources, keys, strict=True)
+        ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _key(value: Any) -> Key:
+    tensor = value._ref() if hasattr(value, "_ref") else build.convert_to_tensor(value)
+    return variable_read_by(tensor) or tensor
+
+
+def _zeros(x: Any) -> Tensor:
+    zeros: Tensor = build.apply("ZerosLike", x)
+    return zeros
+
+
+def _initial(y: Tensor, grad_y: Any, index: int) -> Gradient:
+    if not _differentiable(y):
+        raise TypeError(f"Gradients of tensors must be floating or complex, but {y.name} is of type {y.dtype.name}.")
+    if grad_y is None:
+        if y.shape.is_fully_defined():
+            ones = build.constant(1, y.dtype.base_dtype, name=f"grad_ys_{index}/Const")
+            sizes = [int(s) for s in y.shape]
+            return build.apply("Fill", sizes, ones, name=f"grad_ys_{index}") if sizes else ones
+        result: Gradient = build.apply("OnesLike", y, name=f"grad_ys_{index}")
+        return result
+    if isinstance(grad_y, IndexedSlices):
+        return grad_y
+    tensor = build.convert_to_tensor(grad_y, y.dtype.base_dtype, name=f"grad_ys_{index}")
+    if not tensor.shape.is_compatible_with(y.shape):
+        raise ValueError(f"grad_ys[{index}] has shape {tensor.shape}, but {y.name} has shape {y.shape}.")
+    return tensor
+
+
+def _differentiable(tensor: Tensor) -> bool:
+    return tensor.dtype.is_floating or tensor.dtype.is_complex
+
+
+class _Backward:
+    """One pass backward through the operations between the sources and the targets."""
+
+    def __init__(self, graph: Graph, targets: list[Tensor], sources: Sequence[Key], stopped: set[Key]) -> None:
+        self.graph = graph
+        self.stopped = stopped
+        self.sources = sources
+        self.partial: dict[Key, list[Gradient]] = {}
+        self.between = self._operations_between(targets, set(sources))
+
+    def _operations_between(self, targets: list[Tensor], sources: set[Key]) -> list[Operation]:
+        behind: set[Operation] = set()
+        stack = [t.op for t in targets]
+        while stack:
+            op = stack.pop()
+            if op not in behind:
+                behind.add(op)
+                stack.extend(t.op for t in op.inputs if self._passes(t))
+        self.reached: set[Key] = set(sources)
+        between = []
+        for op in sorted(behind, key=lambda op: op._id):
+            if any(self._key_of(t) in self.reached for t in op.inputs if self._passes(t)):
+                between.append(op)
+                self.reached.update(t for t in op.outputs if t not in self.stopped)
+        return between
+
+    def _passes(self, tensor: Tensor) -> bool:
+        return _differentiable(tensor) and self._key_of(tensor) not in self.stopped
+
+    @staticmethod
+    def _key_of(tensor: Tensor) -> Key:
+        return variable_read_by(tensor) or tensor
+
+    def add(self, tensor: Tensor, gradient: Gradient | None) -> None:
+        """Adds a partial gradient of a tensor."""
+        if gradient is not None:
+            self.partial.setdefault(self._key_of(tensor), []).append(gradient)
+
+    def run(self) -> dict[Key, Gradient]:
+        """The total gradients of the sources."""
+        for op in reversed(self.between):
+            if op.outputs and variable_read_by(op.outputs[0]) is not None:
+                continue  # a reading alias: its gradient is the variable's
+            received = [self._total(t) for t in op.outputs]
+            if any(g is not None for g in received):
+                self._through(op, received)
+        return {key: total for key in self.sources if (total := self._total(key)) is not None}
+
+    def _total(self, key: Key) -> Gradient | None:
+        partial = self.partial.get(key)
+        if not partial:
+            return None
+        if len(partial) > 1:
+            partial[:] = [_sum(partial)]
+        return partial[0]
+
+    def _through(self, op: Operation, received: list[Gradient | None]) -> None:
+        definition = op.op_def
+        if definition.no_grad or definition.updates:
+            return
+        if definition.grad is not None:
+            with self.graph.name_scope(f"{op.name}_grad"):
+                results = definition.grad(op, *received)
+            results = results if isinstance(results, (list, tuple)) else [results]
+            for tensor, gradient in zip(op.inputs, results, strict=True):
+                if gradient is not None and self._key_of(tensor) in self.reached:
+                    self.add(tensor, gradient)
+            return
+        if definition.lower is None and definition.type != "VJP" and not bodies_of(op):
+            raise LookupError(
+                f"No gradient defined for operation '{op.name}' (op type: {op.type}), created at {op.creation_site}"
+            )
+        wrt = [i for i, t in enumerate(op.inputs) if self._wanted(op, i, t)]
+        given = [i for i, g in enumerate(received) if g is not None and _differentiable(op.outputs[i])]
+        if not wrt or not given:
+            return
+        for position, gradient in zip(wrt, vjp(op, wrt, given, [received[i] for i in given]), strict=True):
+            self.add(op.inputs[position], gradient)
+
+    def _wanted(self, op: Operation, position: int, tensor: Tensor) -> bool:
+        static = position in op.op_def.static or position - len(op.inputs) in op.op_def.static
+        return self._passes(tensor) and not static and self._key_of(tensor) in self.reached
+
+
+def vjp(op: Operation, wrt: Sequence[int], given: Sequence[int], received: Sequence[Any]) -> list[Tensor]:
+    """The node that gives an operation's gradients.
+
+    Args:
+        op: The operation.
+        wrt: The positions of the inputs whose gradients are wanted.
+        given: The positions of the outputs whose gradients are given.
+        received: Those gradients.
+
+    Returns:
+        A tensor for each of `wrt`.
+    """
+    gradients_in = [build.convert_to_tensor(g) for g in received]
+    node = op.graph.create_op(
+        "VJP",
+        [*op.inputs, *gradients_in],
+        name=f"{op.name}_grad",
+        attrs={
+            "Tin": [t.dtype.base_dtype for t in op.inputs],
+            "Tgrad": [t.dtype.base_dtype for t in gradients_in],
+            "Tout": [op.inputs[i].dtype.base_dtype for i in wrt],
+            "forward": op.name,
+            "wrt": list(wrt),
+            "given": list(given),
+        },
+    )
+    return node.outputs
+
+
+def _sum(partial: list[Gradient]) -> Gradient:
+    if all(isinstance(g, IndexedSlices) for g in partial):
+        slices = [g for g in partial if isinstance(g, IndexedSlices)]
+        values = build.apply("ConcatV2", [s.values for s in slices], 0, name="concat")
+        indices = build.apply("ConcatV2", [_as_int64(s.indices, slices) for s in slices], 0, name="concat")
+        return IndexedSlices(values, indices, slices[0].dense_shape)
+    total: Tensor = build.apply("AddN", [build.convert_to_tensor(g) for g in partial], name="AddN")
+    return total
+
+
+def _as_int64(indices: Tensor, slices: list[IndexedSlices]) -> Tensor:
+    if len({s.indices.dtype for s in slices}) == 1:
+        return indices
+    wide: Tensor = build.apply("Cast", indices, DstT=dtypes.int64)
+    return wide
