@@ -41,7 +41,7 @@ def apply(op_type: str, *args: Any, name: str | None = None, **attrs: Any) -> An
         ValueError: If the arguments' shapes do not fit.
     """
     definition = lookup(op_type)
-    graph = _graph_for(args)
+    graph = graph_for(args)
     name = op_type if name is None else name
     scope = name if name.endswith("/") else graph.unique_name(name) + "/"
     converter = _Converter(definition, graph, scope, args, attrs)
@@ -70,7 +70,7 @@ def _results(definition: OpDef, op: Operation) -> Any:
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def _graph_for(args: tuple[Any, ...]) -> Graph:
+def graph_for(args: tuple[Any, ...]) -> Graph:
     """The default graph; outside function bodies, the graph of the first tensor among the arguments."""
     graph = get_default_graph()
     if not graph.building_function:
