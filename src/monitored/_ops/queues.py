@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from monitored._graph import dtypes as dtypes_lib
 from monitored._graph.build import apply, convert_to_tensor
@@ -12,10 +12,9 @@ from monitored._graph.graph import get_default_graph
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape, as_shape
 from monitored._ops import queue_ops as queue_ops  # defines the operations
+from monitored._ops.random import get_seed
 
 __all__ = ["FIFOQueue", "PaddingFIFOQueue", "PriorityQueue", "QueueBase", "RandomShuffleQueue"]
-
-_DEFAULT_GRAPH_SEED: Final = 87654321  # what TensorFlow takes when only the op has a seed
 
 
 class QueueBase:
@@ -382,10 +381,10 @@ class RandomShuffleQueue(QueueBase):
     ) -> None:
         types = _types_of(dtypes)
         listed, names = _shapes_of(shapes, types), _names_of(names, types)
-        seed1, seed2 = _seeds(seed)
+        seed1, seed2 = get_seed(seed)
         ref = _make(
             "RandomShuffleQueueV2", types, listed, shared_name, name, capacity=capacity,
-            min_after_dequeue=min_after_dequeue, seed=seed1, seed2=seed2,
+            min_after_dequeue=min_after_dequeue, seed=seed1 or 0, seed2=seed2 or 0,
         )  # fmt: skip
         super().__init__(types, listed, names, ref)
 
@@ -453,11 +452,3 @@ class PriorityQueue(QueueBase):
         names = _names_of(names, every)
         ref = _make("PriorityQueueV2", own, listed, shared_name, name, capacity=capacity)
         super().__init__(every, [TensorShape([]), *listed], names, ref)
-
-
-def _seeds(op_seed: int | None) -> tuple[int, int]:
-    """The pair of seeds that TensorFlow derives from the graph's and an op's; (0, 0) for no seed."""
-    graph = get_default_graph()
-    if graph.seed is None:
-        return (0, 0) if op_seed is None else (_DEFAULT_GRAPH_SEED, op_seed)
-    return graph.seed, graph._next_id if op_seed is None else op_seed
