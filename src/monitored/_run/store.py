@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from monitored import errors
 from monitored._graph.operation import Operation
 
 Array = Any
@@ -53,13 +54,24 @@ class StateStore:
                 self.layout += 1
 
     def read(self, ops: Iterable[Operation]) -> dict[Operation, np.ndarray[Any, Any]]:
-        """The present values of variables, as copies on the host.
+        """The present values of variables, all of one moment, as copies on the host.
 
         Raises:
-            KeyError: If one has none; its argument is the operation.
+            FailedPreconditionError: If one has none.
         """
         with self.lock:
-            return {op: np.array(self.values[op]) for op in ops}
+            try:
+                return {op: np.array(self.values[op]) for op in ops}
+            except KeyError as missing:
+                raise uninitialized(missing.args[0]) from None
+
+    def read_one(self, op: Operation) -> np.ndarray[Any, Any]:
+        """The present value of a variable.
+
+        Raises:
+            FailedPreconditionError: If it has none.
+        """
+        return self.read([op])[op]
 
     def ensure_streams(self, ops: Iterable[Operation]) -> None:
         """Gives random operations that have no stream yet their first key and counter."""
@@ -75,6 +87,11 @@ class StateStore:
             if op not in self.resources:
                 self.resources[op] = factory()
             return self.resources[op]
+
+
+def uninitialized(op: Operation) -> errors.OpError:
+    """The error for a variable without a value."""
+    return errors.FailedPreconditionError(op.node_def, op, f"Attempting to use uninitialized value {op.name}")
 
 
 def _first_stream(op: Operation) -> np.ndarray[Any, Any]:

@@ -1,0 +1,62 @@
+"""Host steps: operations carried out with NumPy values, outside XLA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from monitored import errors
+from monitored._graph.constant import fold
+from monitored._graph.effects import VARIABLE_TYPES, bodies_of, variable_read_by
+from monitored._graph.operation import Tensor
+from monitored._plan.plan import HostStep
+from monitored._run.host import HostContext
+
+Values = dict[Tensor, Any]
+
+
+class HostRunner:
+    """A host step, called with NumPy values."""
+
+    def __init__(self, step: HostStep) -> None:
+        self.op = step.op
+        self.ops = (step.op,)
+        self._folded = step.folded
+
+    def __call__(self, values: Values, context: HostContext) -> None:
+        """Runs the step on values by tensor, and adds its outputs to them."""
+        op = self.op
+        variable = variable_read_by(op._outputs[0]) if op._outputs else None
+        if variable is not None:
+            results: Sequence[Any] = [context.store.read_one(variable)]
+        elif self._folded:
+            results = [fold(op, i, lambda t: _host_value(t, values, context)) for i in range(len(op._outputs))]
+        elif bodies_of(op):
+            interpret = op.op_def.interpret
+            if interpret is None:
+                raise errors.UnimplementedError(op.node_def, op, f"'{op.name}' cannot hold operations of the host.")
+            results = interpret(context, op, *(_host_value(t, values, context) for t in op.inputs))
+        else:
+            host = op.op_def.host
+            assert host is not None
+            results = host(context, op, *(_host_value(t, values, context) for t in op.inputs))
+        values.update(zip(op._outputs, results, strict=True))
+
+
+def _host_value(tensor: Tensor, values: Values, context: HostContext) -> Any:
+    """The value of an input of a host step: NumPy's, or for a reference, or a resource, the operation behind it."""
+    if tensor in values:
+        value = values[tensor]
+        return np.asarray(value) if isinstance(value, jax.Array) else value
+    op = tensor.op
+    if op.type == "Const":
+        return op._attrs["value"]
+    if op.type in VARIABLE_TYPES and tensor.dtype._is_ref_dtype:
+        return op
+    variable = variable_read_by(tensor)
+    if variable is not None:
+        return context.store.read_one(variable)
+    return op

@@ -1,0 +1,261 @@
+"""Device segments at work: compiled once for each set of shapes, and shared between plans that differ a little.
+
+A hook that asks for the loss every hundredth step makes two plans whose segments change the same state: one with the
+loss among its outputs, one without. Compiling both would compile the training step twice. So segments with the same
+effects and inputs are merged when what the merged one adds to either is little work, and one executable serves both.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Any, Final
+
+import jax
+import numpy as np
+
+from monitored._graph.effects import bodies_of
+from monitored._graph.operation import Operation, Tensor
+from monitored._plan.lower import NeedStatic, lower_segment
+from monitored._plan.plan import Segment
+from monitored._run.host import HostContext
+from monitored._run.store import StateStore, uninitialized
+
+Values = dict[Tensor, Any]
+
+_SMALL_SHARE: Final = 0.05  # an extension may add a twentieth of the work,
+_SMALL_WORK: Final = 20_000  # or what takes a few microseconds
+_COPY_WORK: Final = 50  # moving one element out costs about as much as this many multiplications in a matrix product
+_ELEMENT_WORK: Final = 20  # and so for computing one element anywhere else
+_UNKNOWN_SIZE: Final = 64  # stands for a dimension not known before running
+
+
+class CompiledSegments:
+    """The executables of a session's segments, found by what the segments change.
+
+    Attributes:
+        compiles: How many executables have been made.
+    """
+
+    def __init__(self, store: StateStore) -> None:
+        self.store = store
+        self.compiles = 0
+        self._lock = threading.Lock()
+        self._compiling = threading.Lock()
+        self._by_effects: dict[frozenset[Operation], list[CompiledSegment]] = {}
+
+    def find(self, segment: Segment) -> CompiledSegment:
+        """What carries a segment out: one that is there already, widened if need be, or a new one."""
+        effects = frozenset((*segment.updates, *segment.creates))
+        if not effects or segment.static:
+            return CompiledSegment(segment, self)
+        with self._lock:
+            family = self._by_effects.setdefault(effects, [])
+            for compiled in family:
+                merged = _merged(compiled.segment, segment)
+                if merged is not None:
+                    compiled.widen(merged)
+                    return compiled
+            family.append(CompiledSegment(segment, self))
+            return family[-1]
+
+    def forget(self, compiled: CompiledSegment) -> None:
+        """No longer shares what turned out not to compile as it stands."""
+        with self._lock:
+            for family in self._by_effects.values():
+                if compiled in family:
+                    family.remove(compiled)
+
+    def compile(self, segment: Segment, statics: Sequence[Any], inputs: Sequence[Any]) -> Any:
+        """Compiles a segment for the present state and the shapes of its inputs.
+
+        Raises:
+            NeedStatic: If a value must be known to compile that is not.
+            OpError: If an operation does not fit its inputs.
+        """
+        with self._compiling, jax.enable_x64(True):
+            state = [_abstract(self.store.values[op]) for op in (*segment.updates, *segment.reads)]
+            donated = tuple(range(len(segment.updates)))
+            function = jax.jit(lower_segment(segment, statics), donate_argnums=donated, keep_unused=True)
+            executable = function.lower(*state, *(_abstract(value) for value in inputs)).compile()
+        self.compiles += 1
+        return executable
+
+
+class CompiledSegment:
+    """A segment with its executables, one for each set of input shapes and static values."""
+
+    def __init__(self, segment: Segment, shared: CompiledSegments) -> None:
+        self._shared = shared
+        self._store = shared.store
+        # JAX takes 64-bit host arrays for what they are only within this scope, which costs about a microsecond.
+        self._needs_x64 = any(t.dtype.size >= 8 for t in segment.inputs)
+        self._set(segment)
+
+    def _set(self, segment: Segment) -> None:
+        self.segment = segment
+        self._executables: dict[Any, Any] = {}
+        self._state = _getter((*segment.updates, *segment.reads))
+        self._written = (*segment.updates, *segment.creates)
+
+    def widen(self, merged: Segment) -> None:
+        """Takes over a segment that does all this one does, its outputs first."""
+        if merged is not self.segment:
+            with self._store.lock:
+                self._set(merged)
+
+    def run(self, inputs: Sequence[Any], statics: Sequence[Any] = ()) -> list[Any]:
+        """Runs the segment.
+
+        Args:
+            inputs: The values of the segment's inputs, on the host or the device.
+            statics: The values of its static tensors, on the host.
+
+        Returns:
+            The outputs, on the device.
+
+        Raises:
+            FailedPreconditionError: If it reads a variable that has no value.
+        """
+        store = self._store
+        key: Any = (store.layout, *[value.shape for value in inputs])
+        if statics:
+            key = (key, *[(s.shape, s.tobytes()) for s in statics])
+        if key not in self._executables:
+            self._compile(key, statics, inputs)
+        with store.lock:
+            executable = self._executables.get(key)
+            if executable is None:  # widened, or another layout, since a moment ago
+                return self.run(inputs, statics)
+            try:
+                state = self._state(store.values)
+            except KeyError:
+                state = self._first_state()
+            if self._needs_x64:
+                with jax.enable_x64(True):
+                    outputs, written = executable(*state, *inputs)
+            else:
+                outputs, written = executable(*state, *inputs)
+            if self.segment.creates:
+                store.note_shapes(dict(zip(self._written, written, strict=True)))
+            store.values.update(zip(self._written, written))  # noqa: B905  (equal by construction; checking costs time)
+        result: list[Any] = outputs
+        return result
+
+    def _compile(self, key: Any, statics: Sequence[Any], inputs: Sequence[Any]) -> None:
+        segment = self.segment
+        with self._store.lock:
+            self._first_state()
+        executable = self._shared.compile(segment, statics, inputs)
+        with self._store.lock:
+            if self.segment is segment:
+                self._executables[key] = executable
+
+    def _first_state(self) -> tuple[Any, ...]:
+        needed = (*self.segment.updates, *self.segment.reads)
+        self._store.ensure_streams(needed)
+        for op in needed:
+            if op not in self._store.values:
+                raise uninitialized(op)
+        return self._state(self._store.values)
+
+
+class SegmentRunner:
+    """One plan's view of a segment: its own outputs, from an executable that may serve other plans too."""
+
+    def __init__(self, segment: Segment, shared: CompiledSegments) -> None:
+        self.ops = segment.ops
+        self._segment = segment
+        self._shared = shared
+        self._use(shared.find(segment))
+
+    def _use(self, compiled: CompiledSegment) -> None:
+        self._compiled = compiled
+        places = {t: i for i, t in enumerate(compiled.segment.outputs)}
+        self._picks = [places[t] for t in self._segment.outputs]
+        self._pick_all = self._picks == list(range(len(places)))
+
+    def takes_and_gives(self, feeds: tuple[Tensor, ...], fetches: tuple[Tensor, ...]) -> bool:
+        """Whether `run` takes exactly these inputs and gives exactly these outputs, in order."""
+        takes = self._compiled.segment.inputs == feeds and not self._segment.static
+        return takes and self._segment.outputs == fetches
+
+    def __call__(self, values: Values, context: HostContext) -> None:
+        """Runs the segment on values by tensor, and adds its outputs to them."""
+        statics = [np.asarray(values[t] if t in values else t.op._attrs["value"]) for t in self._segment.static]
+        outputs = self.run([values[t] for t in self._compiled.segment.inputs], statics)
+        values.update(zip(self._segment.outputs, outputs, strict=True))
+
+    def run(self, inputs: Sequence[Any], statics: Sequence[Any] = ()) -> list[Any]:
+        """Runs the segment; see `CompiledSegment.run`."""
+        try:
+            outputs = self._compiled.run(inputs, statics)
+        except NeedStatic:
+            # It cannot be shared as it is; whoever shared it goes on with a segment of their own.
+            self._shared.forget(self._compiled)
+            if self._compiled.segment is self._segment:
+                raise
+            self._use(CompiledSegment(self._segment, self._shared))
+            return self.run(inputs, statics)
+        if len(outputs) == len(self._picks) and self._pick_all:
+            return outputs
+        return [outputs[i] for i in self._picks]
+
+
+def _abstract(value: Any) -> Any:
+    return jax.ShapeDtypeStruct(np.shape(value), value.dtype)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
+
+
+def _getter(keys: tuple[Operation, ...]) -> Callable[[dict[Operation, Any]], tuple[Any, ...]]:
+    if not keys:
+        return lambda values: ()
+    if len(keys) == 1:
+        return lambda values: (values[keys[0]],)
+    return itemgetter(*keys)
+
+
+# -- merging ------------------------------------------------------------------------------------------------
+
+
+def _merged(one: Segment, other: Segment) -> Segment | None:
+    """A segment that does what both do, `one` itself if it does; None unless that is little more than either."""
+    if set(one.inputs) != set(other.inputs) or set(one.updates) != set(other.updates):
+        return None
+    ops = sorted({*one.ops, *other.ops}, key=lambda op: op._id)
+    outputs = tuple(dict.fromkeys((*one.outputs, *other.outputs)))
+    for part in (one, other):
+        extra = _work(set(ops) - set(part.ops), set(outputs) - set(part.outputs))
+        if extra > max(_SMALL_WORK, _SMALL_SHARE * _work(part.ops, part.outputs)):
+            return None
+    if len(ops) == len(one.ops) and outputs == one.outputs:
+        return one
+    reads = tuple(dict.fromkeys((*one.reads, *other.reads)))
+    return Segment(tuple(ops), one.inputs, (), outputs, reads, one.updates, one.creates)
+
+
+def _work(ops: Iterable[Operation], outputs: Iterable[Tensor]) -> float:
+    """A rough count of operations: multiplications in matrix products, elements computed elsewhere or moved out."""
+    total = _COPY_WORK * float(sum(_size(t) for t in outputs))
+    for op in ops:
+        if bodies_of(op):
+            return float("inf")
+        forward = op.graph.get_operation_by_name(op._attrs["forward"]) if op.type == "VJP" else op
+        if "MatMul" in forward.type or "Conv" in forward.type:
+            results = _size(forward._outputs[0])
+            # [m, k] times [k, n] takes m n k, and k is the root of (m k)(k n) / (m n).
+            depth = (_size(forward.inputs[0]) * _size(forward.inputs[1]) / max(results, 1)) ** 0.5
+            total += results * depth * len(op._outputs)
+        else:
+            total += _ELEMENT_WORK * sum(_size(t) for t in op._outputs)
+    return total
+
+
+def _size(tensor: Tensor) -> int:
+    sizes = tensor.shape.sizes
+    if sizes is None:
+        return _UNKNOWN_SIZE**2
+    count = 1
+    for size in sizes:
+        count *= _UNKNOWN_SIZE if size is None else size
+    return count
