@@ -1,0 +1,231 @@
+"""The operations by which optimizers change variables: dense updates, and updates of the rows that a batch touched.
+
+Formulas are those of TensorFlow's kernels (`core/kernels/training_ops.cc`), from which the papers' differ in places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from monitored._graph.opdef import define
+from monitored._graph.operation import Operation
+from monitored._graph.shapes import TensorShape
+
+Array = Any
+
+# -- formulas: present values of the variables first, their new values returned -----------------------------------
+
+
+def _gradient_descent(var: Array, alpha: Array, delta: Array) -> Array:
+    return var - alpha * delta
+
+
+def _momentum(
+    var: Array, accum: Array, lr: Array, grad: Array, momentum: Array, *, use_nesterov: bool
+) -> tuple[Array, ...]:
+    accum = accum * momentum + grad
+    step = grad * lr + accum * momentum * lr if use_nesterov else accum * lr
+    return var - step, accum
+
+
+def _adam(
+    var: Array, m: Array, v: Array, beta1_power: Array, beta2_power: Array, lr: Array, beta1: Array, beta2: Array,
+    epsilon: Array, grad: Array, *, use_nesterov: bool,
+) -> tuple[Array, ...]:  # fmt: skip
+    alpha = lr * jnp.sqrt(1 - beta2_power) / (1 - beta1_power)
+    m = m + (grad - m) * (1 - beta1)
+    v = v + (grad * grad - v) * (1 - beta2)
+    direction = grad * (1 - beta1) + beta1 * m if use_nesterov else m
+    return var - (direction * alpha) / (jnp.sqrt(v) + epsilon), m, v
+
+
+def _adagrad(var: Array, accum: Array, lr: Array, grad: Array, *, update_slots: bool) -> tuple[Array, ...]:
+    if update_slots:
+        accum = accum + grad * grad
+    return var - grad * lr * jax.lax.rsqrt(accum), accum
+
+
+def _adadelta(
+    var: Array, accum: Array, accum_update: Array, lr: Array, rho: Array, epsilon: Array, grad: Array
+) -> tuple[Array, ...]:
+    accum = accum * rho + grad * grad * (1 - rho)
+    update = jnp.sqrt(accum_update + epsilon) * jax.lax.rsqrt(accum + epsilon) * grad
+    return var - update * lr, accum, accum_update * rho + update * update * (1 - rho)
+
+
+def _rms_prop(
+    var: Array, ms: Array, mom: Array, lr: Array, rho: Array, momentum: Array, epsilon: Array, grad: Array
+) -> tuple[Array, ...]:
+    ms = ms + (grad * grad - ms) * (1 - rho)
+    mom = mom * momentum + (grad * lr) / jnp.sqrt(ms + epsilon)
+    return var - mom, ms, mom
+
+
+def _centered_rms_prop(
+    var: Array, mg: Array, ms: Array, mom: Array, lr: Array, rho: Array, momentum: Array, epsilon: Array, grad: Array
+) -> tuple[Array, ...]:
+    ms = ms + (grad * grad - ms) * (1 - rho)
+    mg = mg + (grad - mg) * (1 - rho)
+    mom = mom * momentum + (grad * lr) / jnp.sqrt(ms - mg * mg + epsilon)
+    return var - mom, mg, ms, mom
+
+
+def _ftrl_v2(
+    var: Array, accum: Array, linear: Array, grad: Array, lr: Array, l1: Array, l2: Array, l2_shrinkage: Array,
+    lr_power: Array,
+) -> tuple[Array, ...]:  # fmt: skip
+    shrunk = grad + 2 * l2_shrinkage * var
+    new_accum = accum + grad * grad
+    new_power, old_power = new_accum ** (-lr_power), accum ** (-lr_power)
+    linear = linear + shrunk - (new_power - old_power) / lr * var
+    quadratic = new_power / lr + 2 * l2
+    pulled = (jnp.sign(linear) * l1 - linear) / quadratic
+    return jnp.where(jnp.abs(linear) > l1, pulled, jnp.zeros_like(var)), new_accum, linear
+
+
+def _ftrl(
+    var: Array, accum: Array, linear: Array, grad: Array, lr: Array, l1: Array, l2: Array, lr_power: Array
+) -> tuple[Array, ...]:
+    return _ftrl_v2(var, accum, linear, grad, lr, l1, l2, 0, lr_power)
+
+
+# -- the dense operations -----------------------------------------------------------------------------------------
+
+
+def _same_shapes(op: Operation) -> TensorShape:
+    """The variable's shape, which its slots and the gradient must have."""
+    count = len(op.op_def.updates)
+    names = [arg.name for arg in op.op_def.inputs]
+    shape = op.inputs[0].shape
+    for position in (*range(1, count), names.index("delta" if "delta" in names else "grad")):
+        other = op.inputs[position].shape
+        if not shape.is_compatible_with(other):
+            raise ValueError(
+                f"Dimensions must be equal: the variable '{op.inputs[0].op.name}' has shape {shape}, but '{op.name}' "
+                f"(op: '{op.type}') is given '{names[position]}' of shape {other}. Created at {op.creation_site}."
+            )
+        shape = shape.merge_with(other)
+    return shape
+
+
+def _dense(op_type: str, refs: str, inputs: str, lower: Callable[..., Any], **attrs: Any) -> None:
+    names = refs.split()
+    signature = " ".join([*(f"{name}:&T" for name in names), *(f"{name}:T" for name in inputs.split())])
+    define(
+        op_type, f"{signature} -> out:&T", lower, infer=_same_shapes, updates=range(len(names)), no_grad=True,
+        use_locking=False, **attrs,
+    )  # fmt: skip
+
+
+_dense("ApplyGradientDescent", "var", "alpha delta", _gradient_descent)
+_dense("ApplyMomentum", "var accum", "lr grad momentum", _momentum, use_nesterov=False)
+_dense("ApplyAdam", "var m v", "beta1_power beta2_power lr beta1 beta2 epsilon grad", _adam, use_nesterov=False)
+_dense("ApplyAdagrad", "var accum", "lr grad", _adagrad, update_slots=True)
+_dense("ApplyAdadelta", "var accum accum_update", "lr rho epsilon grad", _adadelta)
+_dense("ApplyRMSProp", "var ms mom", "lr rho momentum epsilon grad", _rms_prop)
+_dense("ApplyCenteredRMSProp", "var mg ms mom", "lr rho momentum epsilon grad", _centered_rms_prop)
+_dense("ApplyFtrl", "var accum linear", "grad lr l1 l2 lr_power", _ftrl)
+_dense("ApplyFtrlV2", "var accum linear", "grad lr l1 l2 l2_shrinkage lr_power", _ftrl_v2)
+
+
+# -- the same on rows ---------------------------------------------------------------------------------------------
+
+
+def _on_rows(refs: list[Array], indices: Array, formula: Callable[..., tuple[Array, ...]]) -> tuple[Array, ...]:
+    """Applies a formula to the rows at `indices`, each of which occurs once; rows beyond the end are left out."""
+    new_rows = formula(*(ref.at[indices].get(mode="clip") for ref in refs))
+    return tuple(
+        ref.at[indices].set(rows.astype(ref.dtype), mode="drop") for ref, rows in zip(refs, new_rows, strict=True)
+    )
+
+
+def _sparse_momentum(
+    var: Array, accum: Array, lr: Array, grad: Array, indices: Array, momentum: Array, *, use_nesterov: bool
+) -> tuple[Array, ...]:
+    return _on_rows([var, accum], indices, lambda v, a: _momentum(v, a, lr, grad, momentum, use_nesterov=use_nesterov))
+
+
+def _sparse_adagrad(
+    var: Array, accum: Array, lr: Array, grad: Array, indices: Array, *, update_slots: bool
+) -> tuple[Array, ...]:
+    return _on_rows([var, accum], indices, lambda v, a: _adagrad(v, a, lr, grad, update_slots=update_slots))
+
+
+def _rows_of(formula: Callable[..., tuple[Array, ...]], refs: int) -> Callable[..., tuple[Array, ...]]:
+    """The sparse lowering of a formula whose gradient is its last argument, followed by the indices."""
+
+    def lower(*args: Array) -> tuple[Array, ...]:
+        return _on_rows(list(args[:refs]), args[-1], lambda *rows: formula(*rows, *args[refs:-1]))
+
+    return lower
+
+
+def _sparse_ftrl(
+    var: Array, accum: Array, linear: Array, grad: Array, indices: Array, lr: Array, l1: Array, l2: Array,
+    lr_power: Array,
+) -> tuple[Array, ...]:  # fmt: skip
+    return _on_rows([var, accum, linear], indices, lambda *rows: _ftrl(*rows, grad, lr, l1, l2, lr_power))
+
+
+def _sparse_ftrl_v2(
+    var: Array, accum: Array, linear: Array, grad: Array, indices: Array, lr: Array, l1: Array, l2: Array,
+    l2_shrinkage: Array, lr_power: Array,
+) -> tuple[Array, ...]:  # fmt: skip
+    return _on_rows(
+        [var, accum, linear], indices, lambda *rows: _ftrl_v2(*rows, grad, lr, l1, l2, l2_shrinkage, lr_power)
+    )
+
+
+def _sparse(op_type: str, refs: str, inputs: str, lower: Callable[..., Any], **attrs: Any) -> None:
+    names = refs.split()
+    parts = [f"{name}:&T" for name in names]
+    parts += [f"{name}:Tindices" if name == "indices" else f"{name}:T" for name in inputs.split()]
+    define(
+        op_type, f"{' '.join(parts)} -> out:&T", lower, updates=range(len(names)), no_grad=True, use_locking=False,
+        **attrs,
+    )  # fmt: skip
+
+
+_sparse("SparseApplyMomentum", "var accum", "lr grad indices momentum", _sparse_momentum, use_nesterov=False)
+_sparse("SparseApplyAdagrad", "var accum", "lr grad indices", _sparse_adagrad, update_slots=True)
+_sparse("SparseApplyAdadelta", "var accum accum_update", "lr rho epsilon grad indices", _rows_of(_adadelta, 3))
+_sparse("SparseApplyRMSProp", "var ms mom", "lr rho momentum epsilon grad indices", _rows_of(_rms_prop, 3))
+_sparse(
+    "SparseApplyCenteredRMSProp", "var mg ms mom", "lr rho momentum epsilon grad indices",
+    _rows_of(_centered_rms_prop, 4),
+)  # fmt: skip
+_sparse("SparseApplyFtrl", "var accum linear", "grad indices lr l1 l2 lr_power", _sparse_ftrl)
+_sparse("SparseApplyFtrlV2", "var accum linear", "grad indices lr l1 l2 l2_shrinkage lr_power", _sparse_ftrl_v2)
+
+
+# -- rows that occur several times --------------------------------------------------------------------------------
+
+
+def _sum_duplicates(values: Array, indices: Array) -> tuple[Array, Array]:
+    """Sums the rows of equal indices, in the order in which they come.
+
+    TensorFlow has `Unique` and `UnsortedSegmentSum` here, whose results' length depends on the data, which XLA cannot
+    have. So the results are as long as the inputs: behind the sums follow rows of zeros whose index is the greatest
+    there is, which no variable has, and which updates of rows therefore leave out.
+    """
+    count = indices.shape[0]
+    if count == 0:
+        return values, indices
+    order = jnp.argsort(indices, stable=True)
+    ordered = indices[order]
+    first = jnp.concatenate([jnp.ones([1], bool), ordered[1:] != ordered[:-1]])
+    segment = jnp.cumsum(first) - 1
+    sums = jax.ops.segment_sum(values[order], segment, num_segments=count, indices_are_sorted=True)
+    beyond = jnp.iinfo(indices.dtype).max
+    unique = jnp.full([count], beyond, indices.dtype).at[segment].set(ordered, indices_are_sorted=True)
+    return sums, unique
+
+
+define(
+    "SumDuplicateRows", "values:T indices:Tindices -> sums:T unique_indices:Tindices", _sum_duplicates,
+    infer=lambda op: (op.inputs[0].shape, op.inputs[1].shape),
+)  # fmt: skip
