@@ -25,6 +25,7 @@ class FuncGraph(Graph):
         self.seed = outer.seed
         self.captures: dict[Tensor, Tensor] = {}  # outer -> inner
         self._captured_by: dict[Tensor, Tensor] = {}  # inner -> outer
+        self.arguments: list[Tensor] = []
         self.inputs: list[Tensor] = []
         self.outputs: list[Tensor] = []
         self._scopes.name = outer._scopes.name  # names inside tell where the body stands
@@ -34,12 +35,15 @@ class FuncGraph(Graph):
         """True: this is the body of a branch or a loop."""
         return True
 
-    def add_input(self, dtype: dtypes.DType, shape: TensorShape, name: str) -> Tensor:
-        """A new argument of the function."""
+    def add_argument(self, dtype: dtypes.DType, shape: TensorShape, name: str) -> Tensor:
+        """A new argument of the function, before the tensors that it captures."""
+        tensor = self._placeholder(dtype, shape, name)
+        self.arguments.append(tensor)
+        return tensor
+
+    def _placeholder(self, dtype: dtypes.DType, shape: TensorShape, name: str) -> Tensor:
         with self.control_dependencies(None):
-            op = self.create_op("Placeholder", [], name=name, attrs={"dtype": dtype, "shape": shape})
-        self.inputs.append(op._outputs[0])
-        return op._outputs[0]
+            return self.create_op("Placeholder", [], name=name, attrs={"dtype": dtype, "shape": shape})._outputs[0]
 
     @property
     def captured(self) -> list[Tensor]:
@@ -47,8 +51,8 @@ class FuncGraph(Graph):
         return list(self._captured_by.values())
 
     def take_in_order(self, captures: list[Tensor]) -> None:
-        """Gives the body one argument for each outer tensor in a list, used or not, and in that order."""
-        self.inputs = [self._captured(t) for t in captures]
+        """Makes its inputs the arguments and one for each outer tensor in a list, used or not, in that order."""
+        self.inputs = [*self.arguments, *(self._captured(t) for t in captures)]
 
     @cached_property
     def needed(self) -> list[Operation]:
@@ -75,7 +79,7 @@ class FuncGraph(Graph):
                     )._outputs[0]
                 else:
                     name = "capture_" + tensor.op.name.replace("/", "_")
-                    inner = self.add_input(tensor.dtype, tensor.shape, name)
+                    inner = self._placeholder(tensor.dtype, tensor.shape, name)
                     self._captured_by[inner] = tensor
             self.captures[tensor] = inner
         return inner

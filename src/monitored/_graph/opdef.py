@@ -27,6 +27,18 @@ REQUIRED: Final = _Required()
 """Marks an attribute that has no default."""
 
 
+class StaticNeeded(Exception):
+    """Raised by a lowering that cannot do without knowing an input's value when compiling."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
+
+
+class ShapesVary(Exception):
+    """Raised by the lowering of an op with bodies whose values change shape, which XLA cannot hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arg:
     """One argument or result in an OpDef's signature."""
@@ -62,6 +74,7 @@ class OpDef:
     lower_attrs: tuple[str, ...]
     infer: Callable[..., Any] | None
     static: frozenset[int]
+    static_if_known: frozenset[int]
     fold: Callable[..., Any] | None
     updates: tuple[int, ...]
     overwrites: bool
@@ -93,6 +106,7 @@ def define(
     *,
     infer: Callable[..., Any] | None = None,
     static: Sequence[int] = (),
+    static_if_known: Sequence[int] = (),
     fold: Callable[..., Any] | None = None,
     updates: Sequence[int] = (),
     overwrites: bool = False,
@@ -115,6 +129,8 @@ def define(
         infer: ``infer(op)`` gives the static shapes of the outputs, one for each (a `TensorShape` when there is
             one output). By default `lower` is traced with abstract values.
         static: Positions of the inputs whose values must be known when XLA compiles (shapes, axes, ...).
+        static_if_known: Positions of inputs that `lower` wants as NumPy arrays when they are known, and can often
+            do without; where it cannot, it raises `StaticNeeded` with the position.
         fold: The same meaning on NumPy arrays, for values needed at compile time: ``fold(*arrays, **attrs)``,
             where keyword-only parameters receive attributes as for `lower`.
         updates: Positions of the reference inputs whose variables this op changes. `lower` gets the variables'
@@ -154,6 +170,7 @@ def define(
         _attrs_wanted(lower),
         infer,
         frozenset(static),
+        frozenset(static_if_known),
         fold,
         tuple(updates),
         overwrites,

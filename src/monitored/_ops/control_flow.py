@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from monitored._graph import build, dtypes
+from monitored._graph import build, dtypes, nest
 from monitored._graph.effects import Effects, effects_of
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._graph.indexed_slices import IndexedSlices
-from monitored._graph.opdef import REQUIRED, define
+from monitored._graph.opdef import REQUIRED, ShapesVary, define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
 
@@ -61,17 +61,11 @@ def group(*inputs: Any, **kwargs: Any) -> Operation:
 
 
 def _flattened(structure: Any) -> list[Any]:
-    if structure is None:
-        return []
-    if isinstance(structure, dict):
-        structure = structure.values()
-    elif not isinstance(structure, (list, builtins.tuple)):
-        if not hasattr(structure, "_as_graph_element") and not isinstance(structure, (Operation, Tensor)):
-            raise TypeError(
-                f"Expected tf.Tensor|tf.Operation, but got {structure!r} of type {type(structure).__name__}."
-            )
-        return [structure]
-    return [leaf for item in structure for leaf in _flattened(item)]
+    leaves = [leaf for leaf in nest.flatten(structure) if leaf is not None]
+    for leaf in leaves:
+        if not hasattr(leaf, "_as_graph_element") and not isinstance(leaf, (Operation, Tensor)):
+            raise TypeError(f"Expected tf.Tensor|tf.Operation, but got {leaf!r} of type {type(leaf).__name__}.")
+    return leaves
 
 
 def tuple(tensors: Sequence[Any], name: str | None = None, control_inputs: Any = None) -> list[Any]:
@@ -130,7 +124,12 @@ def _lower_if(lowering: Any, op: Operation, values: list[Any]) -> builtins.tuple
     if known is not None:
         outputs, written = branches[0 if known else 1](operands, state)
     else:
-        outputs, written = jax.lax.cond(jnp.reshape(predicate, ()), *branches, operands, state)
+        try:
+            outputs, written = jax.lax.cond(jnp.reshape(predicate, ()), *branches, operands, state)
+        except TypeError as error:
+            if "true_fun and false_fun" in str(error):
+                raise ShapesVary from error
+            raise
     return outputs, dict(zip(effects.writes, written, strict=True))
 
 
@@ -229,7 +228,9 @@ def cond(
                 "else_branch": other,
             },
         )
-    return _rebuilt(then_structure, iter(op.outputs))
+    outputs = iter(op.outputs)
+    leaves = [None if leaf is None else next(outputs) for leaf in nest.flatten(then_structure)]
+    return nest.pack_sequence_as(then_structure, leaves)
 
 
 def _traced(name: str, function: Callable[[], Any], outer: Graph, strict: bool) -> builtins.tuple[FuncGraph, Any]:
@@ -238,18 +239,8 @@ def _traced(name: str, function: Callable[[], Any], outer: Graph, strict: bool) 
         structure = function()
         if not strict and isinstance(structure, (list, builtins.tuple)) and len(structure) == 1:
             structure = structure[0]
-        body.outputs = [_as_output(leaf) for leaf in _leaves(structure)]
+        body.outputs = [_as_output(leaf) for leaf in nest.flatten(structure) if leaf is not None]
     return body, structure
-
-
-def _leaves(structure: Any) -> list[Any]:
-    if structure is None:
-        return []
-    if isinstance(structure, dict):
-        return [leaf for key in sorted(structure) for leaf in _leaves(structure[key])]
-    if isinstance(structure, (list, builtins.tuple)):
-        return [leaf for item in structure for leaf in _leaves(item)]
-    return [structure]
 
 
 def _as_output(leaf: Any) -> Tensor:
@@ -274,16 +265,3 @@ def _check_branches(then: FuncGraph, then_structure: Any, other: FuncGraph, othe
                 f"Outputs of true_fn and false_fn must have the same type: {a.dtype.base_dtype.name}, "
                 f"{b.dtype.base_dtype.name}"
             )
-
-
-def _rebuilt(structure: Any, outputs: Any) -> Any:
-    if structure is None:
-        return None
-    if isinstance(structure, dict):
-        values = {key: _rebuilt(structure[key], outputs) for key in sorted(structure)}
-        return type(structure)((key, values[key]) for key in structure)
-    if hasattr(structure, "_fields"):
-        return type(structure)(*[_rebuilt(item, outputs) for item in structure])
-    if isinstance(structure, (list, builtins.tuple)):
-        return type(structure)([_rebuilt(item, outputs) for item in structure])
-    return next(outputs)

@@ -24,6 +24,7 @@ def build_plan(
     feeds: tuple[Tensor, ...],
     static: frozenset[Tensor] = frozenset(),
     done: frozenset[Operation] = frozenset(),
+    hosted: frozenset[Operation] = frozenset(),
 ) -> Plan:
     """Plans a run.
 
@@ -32,6 +33,7 @@ def build_plan(
         feeds: The tensors whose values are given.
         static: Tensors whose values are needed to compile what uses them; found by trying.
         done: Operations that have run already; what they computed is among the feeds.
+        hosted: Operations with bodies that must run on the host; found by trying.
 
     Returns:
         The plan.
@@ -40,7 +42,7 @@ def build_plan(
         InvalidArgumentError: If a placeholder is needed that is not fed.
         UnimplementedError: If an operation is needed that has no meaning here.
     """
-    return _Builder(tuple(dict.fromkeys(fetches)), feeds, static, done).build()
+    return _Builder(tuple(dict.fromkeys(fetches)), feeds, static, done, hosted).build()
 
 
 def is_source(tensor: Tensor) -> bool:
@@ -62,6 +64,7 @@ class _Builder:
     feeds: tuple[Tensor, ...]
     static: frozenset[Tensor]
     done: frozenset[Operation]
+    hosted: frozenset[Operation]
     order: list[Operation] = field(default_factory=list)
     effects: dict[Operation, Effects] = field(default_factory=dict)
     waits: dict[Operation, dict[Operation, int]] = field(default_factory=dict)  # op -> what before it, levels apart
@@ -109,7 +112,7 @@ class _Builder:
 
     def _find_folded(self, fed: frozenset[Tensor]) -> None:
         """Device operations whose values a segment needs to compile, and that NumPy can compute from host values."""
-        given = fed | {t for op in self.order if self.effects[op].host for t in op.outputs}
+        given = fed | {t for op in self.order if self.effects[op].host or op in self.hosted for t in op.outputs}
         stack = [t for t in self.static if t not in given and is_foldable(t, given)]
         while stack:
             tensor = stack.pop()
@@ -120,7 +123,7 @@ class _Builder:
 
     def _is_host(self, op: Operation) -> bool:
         read_on_host = variable_read_by(op.outputs[0]) is not None if op.outputs else False
-        return self.effects[op].host or op in self.folded or read_on_host
+        return self.effects[op].host or op in self.hosted or op in self.folded or read_on_host
 
     def _find_waits(self, fed: frozenset[Tensor]) -> None:
         """What each operation waits for: its inputs, control inputs, and effects before it on the same state."""

@@ -18,6 +18,7 @@ import numpy as np
 from monitored import errors
 from monitored._graph.constant import constant_value, fold, shape_value
 from monitored._graph.effects import bodies_of, variable_of, variable_read_by
+from monitored._graph.opdef import ShapesVary, StaticNeeded
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.build import is_foldable
 from monitored._plan.plan import Segment
@@ -33,6 +34,14 @@ class NeedStatic(Exception):
     def __init__(self, tensor: Tensor) -> None:
         super().__init__(tensor.name)
         self.tensor = tensor
+
+
+class NeedHost(Exception):
+    """An operation with bodies cannot be one XLA computation, and must run step by step on the host."""
+
+    def __init__(self, op: Operation) -> None:
+        super().__init__(op.name)
+        self.op = op
 
 
 def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> Callable[..., Any]:
@@ -116,7 +125,15 @@ class Lowering:
                 continue  # a reading alias: read where it is used
             try:
                 outputs = self._lower(op)
-            except (NeedStatic, errors.OpError):
+            except NeedStatic as need:
+                if bodies_of(op) and need.tensor.graph is not op.graph:
+                    raise NeedHost(op) from None  # asked for within a body, where nothing can be known beforehand
+                raise
+            except StaticNeeded as need:
+                raise NeedStatic(self._demanded(op.inputs[need.position])) from None
+            except ShapesVary:
+                raise NeedHost(op) from None
+            except (NeedHost, errors.OpError):
                 raise
             except (TypeError, ValueError, IndexError, ZeroDivisionError, NotImplementedError) as error:
                 given = ", ".join(f"{t.name} {self._describe(t)}" for t in op.inputs)
@@ -147,6 +164,14 @@ class Lowering:
         if found is None:
             found = self._known[tensor] = self._find_known(tensor)
         return found
+
+    def _demanded(self, tensor: Tensor) -> Tensor:
+        """The tensor to compute beforehand so that another is known: what `known` asks for."""
+        try:
+            self.known(tensor)
+        except NeedStatic as need:
+            return need.tensor
+        raise AssertionError(f"{tensor.name} is known and asked for again")
 
     def known_or_none(self, tensor: Tensor) -> np.ndarray[Any, Any] | None:
         """The value of a tensor if it happens to be known when compiling."""
@@ -232,27 +257,37 @@ class Lowering:
         return call
 
     def _arguments(self, op: Operation) -> list[Array]:
-        definition, count = op.op_def, len(op.inputs)
+        definition = op.op_def
         has_bodies = bool(bodies_of(op))
+        known = self._known_inputs(op)
         arguments: list[Array] = []
         for position, tensor in enumerate(op.inputs):
             if position in definition.updates:
                 arguments.append(None if definition.overwrites else self.state[variable_of(tensor)])
-            elif position in definition.static or position - count in definition.static:
-                arguments.append(self.known(tensor))
+            elif position in known:
+                arguments.append(known[position])
             elif has_bodies and tensor.dtype._is_ref_dtype:
                 arguments.append(None)  # the body reaches the variable through the state
             else:
                 arguments.append(self.value(tensor))
         return arguments
 
+    def _known_inputs(self, op: Operation) -> dict[int, np.ndarray[Any, Any]]:
+        """The inputs that the lowering gets as compile-time values, by position."""
+        definition, count = op.op_def, len(op.inputs)
+        found = {i % count: self.known(op.inputs[i]) for i in definition.static}
+        for position in definition.static_if_known:
+            value = self.known_or_none(op.inputs[position])
+            if value is not None:
+                found[position] = value
+        return found
+
     def _gradient_function(self, op: Operation) -> PureFunction:
         """A gradient as a function of the inputs and the gradients of the outputs of its operation."""
         forward, count = _forward_of(op), _count_forward_inputs(op)
         wrt, given = op._attrs["wrt"], op._attrs["given"]
         # Compile-time values (shapes, axes) stay what they are; the others come with each call.
-        static = forward.op_def.static
-        fixed = {i: self.known(t) for i, t in enumerate(forward.inputs) if i in static or i - count in static}
+        fixed = self._known_inputs(forward)
         function = self._function(forward)
 
         def call(values: list[Array]) -> tuple[Sequence[Array], State]:

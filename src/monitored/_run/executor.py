@@ -8,7 +8,7 @@ from typing import Any
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.build import build_plan
-from monitored._plan.lower import NeedStatic
+from monitored._plan.lower import NeedHost, NeedStatic
 from monitored._plan.plan import HostStep, Plan, Segment
 from monitored._run.cancellation import Cancellation, CancellationManager
 from monitored._run.host import HostContext
@@ -64,6 +64,7 @@ class PlanRunner:
         self._fetches = fetches
         self._feeds = feeds
         self._static: frozenset[Tensor] = frozenset()
+        self._hosted: frozenset[Operation] = frozenset()
         self._set_plan(build_plan(fetches, feeds))
 
     def _set_plan(self, plan: Plan) -> None:
@@ -88,27 +89,29 @@ class PlanRunner:
             try:
                 results: list[Any] = self._only.run(feeds)
                 return results
-            except NeedStatic as need:
-                self._replan(need.tensor)
+            except (NeedStatic, NeedHost) as need:
+                self._replan(need)
         values: Values = dict(zip(self.plan.feeds, feeds, strict=True))
         if cancellation is None:
             cancellation = Cancellation(self._executor.cancellations)
         context = HostContext(self._executor.store, cancellation, self._executor)
         return self._run_steps(self.plan, self._steps, values, context)
 
-    def _replan(self, tensor: Tensor) -> None:
-        self._static |= {tensor}
-        self._set_plan(build_plan(self._fetches, self._feeds, self._static))
+    def _replan(self, need: NeedStatic | NeedHost) -> None:
+        if isinstance(need, NeedStatic):
+            self._static |= {need.tensor}
+        else:
+            self._hosted |= {need.op}
+        self._set_plan(build_plan(self._fetches, self._feeds, self._static, hosted=self._hosted))
 
     def _run_steps(self, plan: Plan, steps: list[Any], values: Values, context: HostContext) -> list[Any]:
         done: list[Operation] = []
         for step in steps:
             try:
                 step(values, context)
-            except NeedStatic as need:
-                self._replan(need.tensor)
-                feeds = tuple(values)
-                rest = build_plan(self._fetches, feeds, self._static, frozenset(done))
+            except (NeedStatic, NeedHost) as need:
+                self._replan(need)
+                rest = build_plan(self._fetches, tuple(values), self._static, frozenset(done), self._hosted)
                 remaining = [self._executor.ready(s) for s in rest.steps]
                 return self._run_steps(rest, remaining, dict(values), context)
             done.extend(step.ops)

@@ -17,7 +17,7 @@ import numpy as np
 
 from monitored._graph.effects import bodies_of
 from monitored._graph.operation import Operation, Tensor
-from monitored._plan.lower import NeedStatic, lower_segment
+from monitored._plan.lower import NeedHost, NeedStatic, lower_segment
 from monitored._plan.plan import Segment
 from monitored._run.host import HostContext
 from monitored._run.store import StateStore, uninitialized
@@ -191,7 +191,7 @@ class SegmentRunner:
         """Runs the segment; see `CompiledSegment.run`."""
         try:
             outputs = self._compiled.run(inputs, statics)
-        except NeedStatic:
+        except (NeedStatic, NeedHost):
             # It cannot be shared as it is; whoever shared it goes on with a segment of their own.
             self._shared.forget(self._compiled)
             if self._compiled.segment is self._segment:
