@@ -130,7 +130,8 @@ def define(
             one output). By default `lower` is traced with abstract values.
         static: Positions of the inputs whose values must be known when XLA compiles (shapes, axes, ...).
         static_if_known: Positions of inputs that `lower` wants as NumPy arrays when they are known, and can often
-            do without; where it cannot, it raises `StaticNeeded` with the position.
+            do without; where it cannot, it raises `StaticNeeded` with the position. A vector stacked from scalars of
+            which some are known arrives as a list of its elements.
         fold: The same meaning on NumPy arrays, for values needed at compile time: ``fold(*arrays, **attrs)``,
             where keyword-only parameters receive attributes as for `lower`.
         updates: Positions of the reference inputs whose variables this op changes. `lower` gets the variables'

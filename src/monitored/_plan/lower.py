@@ -272,15 +272,28 @@ class Lowering:
                 arguments.append(self.value(tensor))
         return arguments
 
-    def _known_inputs(self, op: Operation) -> dict[int, np.ndarray[Any, Any]]:
+    def _known_inputs(self, op: Operation) -> dict[int, Any]:
         """The inputs that the lowering gets as compile-time values, by position."""
         definition, count = op.op_def, len(op.inputs)
-        found = {i % count: self.known(op.inputs[i]) for i in definition.static}
+        found: dict[int, Any] = {i % count: self.known(op.inputs[i]) for i in definition.static}
         for position in definition.static_if_known:
-            value = self.known_or_none(op.inputs[position])
+            value = self._known_or_parts(op.inputs[position])
             if value is not None:
                 found[position] = value
         return found
+
+    def _known_or_parts(self, tensor: Tensor) -> Any:
+        """What is known of a tensor when compiling: its value, a list of a stacked vector's elements, or None."""
+        value = self.known_or_none(tensor)
+        if value is not None or tensor.op.type != "Pack" or tensor.shape.ndims != 1:
+            return value
+        parts: list[Array] = []
+        for part in tensor.op.inputs:
+            known = self.known_or_none(part)
+            if known is None and part not in self.values:
+                return None
+            parts.append(self.values[part] if known is None else known)
+        return parts
 
     def _gradient_function(self, op: Operation) -> PureFunction:
         """A gradient as a function of the inputs and the gradients of the outputs of its operation."""
