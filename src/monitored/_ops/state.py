@@ -96,7 +96,7 @@ for _type, _method in {"ScatterNdUpdate": "set", "ScatterNdAdd": "add", "Scatter
     )  # fmt: skip
 
 
-def _is_initialized(context: Any, op: Operation) -> tuple[bool]:
+def _is_initialized(context: Any, op: Operation, ref: Any) -> tuple[bool]:
     return (context.is_initialized(op.inputs[0]),)
 
 

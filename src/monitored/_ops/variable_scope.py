@@ -219,6 +219,7 @@ class variable_scope:
             "constraint": constraint,
         }
         self._given = {key: value for key, value in given.items() if value is not None}
+        self._first: tuple[str, str] | None = None
         self._entered: list[ExitStack] = []
 
     def __enter__(self) -> VariableScope:
@@ -239,19 +240,21 @@ class variable_scope:
         name_or_scope = self._name_or_scope
         if name_or_scope is not None and not isinstance(name_or_scope, (VariableScope, str)):
             raise TypeError("VariableScope: name_or_scope must be a string or VariableScope.")
-        if isinstance(name_or_scope, VariableScope):
-            opened = self._open_name_scope(stack, name_or_scope.name.split("/")[-1])
-            name_scope = name_or_scope.original_name_scope
-        else:
-            opened = self._open_name_scope(stack, self._default_name if name_or_scope is None else name_or_scope)
-            name_scope = opened
         scopes = store_of().scopes
-        name = scopes.unique(self._default_name or "") if name_or_scope is None else name_or_scope
-        return stack.enter_context(self._entered_scope(scopes, name, name_scope))
+        if isinstance(name_or_scope, VariableScope):
+            self._open_name_scope(stack, name_or_scope.name.split("/")[-1])
+            return stack.enter_context(self._entered_scope(scopes, name_or_scope, name_or_scope.original_name_scope))
+        opened = self._open_name_scope(stack, self._default_name if name_or_scope is None else name_or_scope)
+        if self._first is None:  # entered again, this object is the same variable scope in a new name scope
+            name = scopes.unique(self._default_name or "") if name_or_scope is None else name_or_scope
+            self._first = name, opened
+        return stack.enter_context(self._entered_scope(scopes, *self._first))
 
     def _open_name_scope(self, stack: ExitStack, name: str | None) -> str:
         graph = get_default_graph()
-        if not self._auxiliary_name_scope or not name:
+        if not name:
+            return ""
+        if not self._auxiliary_name_scope:
             current = graph.get_name_scope()
             return current + "/" if current else ""
         return stack.enter_context(graph.name_scope(name))

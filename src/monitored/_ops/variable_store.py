@@ -23,14 +23,11 @@ from monitored._ops.variables import Variable, VariableAggregation, VariableSync
 __all__ = ["AUTO_REUSE", "VariableScope"]
 
 
-class _Reuse(enum.Enum):
-    AUTO = 1
-
-    def __repr__(self) -> str:
-        return "tf.AUTO_REUSE"
+class _ReuseMode(enum.Enum):
+    AUTO_REUSE = 1
 
 
-AUTO_REUSE: Final = _Reuse.AUTO
+AUTO_REUSE: Final = _ReuseMode.AUTO_REUSE
 """For `reuse`: make a variable when there is none of its name, else share it."""
 
 
@@ -186,23 +183,6 @@ class VariableScope:
     def local_variables(self) -> list[Any]:
         """The local variables in this scope."""
         return self.get_collection(GraphKeys.LOCAL_VARIABLES)
-
-    def get_variable(self, name: str, shape: Any = None, dtype: Any = None, **arguments: Any) -> Any:
-        """`get_variable` in this scope, wherever the call stands.
-
-        Args:
-            name: The variable's name within this scope.
-            shape: See `get_variable`.
-            dtype: See `get_variable`.
-            arguments: The other arguments of `get_variable`.
-
-        Returns:
-            The variable.
-        """
-        return get_in_scope(self, name, shape, dtype, **arguments)
-
-
-# -- the store of a graph's variables -----------------------------------------------------------------------------
 
 
 class Scopes(threading.local):
