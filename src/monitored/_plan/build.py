@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from monitored import errors
+from monitored._graph import dtypes
 from monitored._graph.constant import constant_value
 from monitored._graph.effects import VARIABLE_TYPES, Effects, bodies_of, effects_of, variable_read_by
 from monitored._graph.func_graph import FuncGraph
@@ -111,7 +112,8 @@ class _Builder:
         return needed
 
     def _find_folded(self, fed: frozenset[Tensor]) -> None:
-        """Device operations whose values a segment needs to compile, and that NumPy can compute from host values."""
+        """Device operations for the host: on strings, or needed to compile a segment and computable from host values."""
+        self.folded.update(op for op in self.order if _handles_strings(op) and not self._is_host(op))
         given = fed | {t for op in self.order if self.effects[op].host or op in self.hosted for t in op.outputs}
         stack = [t for t in self.static if t not in given and is_foldable(t, given)]
         while stack:
@@ -247,6 +249,13 @@ class _Builder:
             updates=tuple(s for s in writes if s in reads),
             creates=tuple(s for s in writes if s not in reads),
         )
+
+
+def _handles_strings(op: Operation) -> bool:
+    """Whether an operation meant for the device takes or gives strings, which XLA does not have."""
+    if op.op_def.lower is None or bodies_of(op):
+        return False
+    return any(t.dtype.base_dtype == dtypes.string for t in (*op.inputs, *op._outputs))
 
 
 def _in_program_order(needed: set[Operation]) -> list[Operation]:

@@ -11,7 +11,7 @@ import numpy as np
 from monitored import errors
 from monitored._graph.constant import fold
 from monitored._graph.effects import VARIABLE_TYPES, bodies_of, variable_read_by
-from monitored._graph.operation import Tensor
+from monitored._graph.operation import Operation, Tensor
 from monitored._plan.plan import HostStep
 from monitored._run.host import HostContext
 
@@ -33,7 +33,7 @@ class HostRunner:
         if variable is not None:
             results: Sequence[Any] = [context.store.read_one(variable)]
         elif self._folded:
-            results = [fold(op, i, lambda t: _host_value(t, values, context)) for i in range(len(op._outputs))]
+            results = _folded(op, values, context)
         elif bodies_of(op):
             interpret = op.op_def.interpret
             if interpret is None:
@@ -44,6 +44,20 @@ class HostRunner:
             assert host is not None
             results = host(context, op, *(_host_value(t, values, context) for t in op.inputs))
         values.update(zip(op._outputs, results, strict=True))
+
+
+def _folded(op: Operation, values: Values, context: HostContext) -> list[Any]:
+    """The outputs of a device operation, computed with NumPy."""
+    if op.op_def.fold is not None:
+        return [fold(op, i, lambda t: _host_value(t, values, context)) for i in range(len(op._outputs))]
+    lower = op.op_def.lower
+    assert lower is not None
+    attrs = {name: op._attrs[name] for name in op.op_def.lower_attrs}
+    try:
+        result = lower(*(_host_value(t, values, context) for t in op.inputs), **attrs)
+    except TypeError as error:  # JAX's, for an array of strings
+        raise errors.UnimplementedError(op.node_def, op, f"'{op.type}' does not take strings: {error}") from error
+    return [*result] if isinstance(result, (tuple, list)) else [result]
 
 
 def _host_value(tensor: Tensor, values: Values, context: HostContext) -> Any:
