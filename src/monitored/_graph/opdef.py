@@ -103,6 +103,7 @@ def define(
     type: str,
     signature: str,
     lower: Callable[..., Any] | None = None,
+    /,
     *,
     infer: Callable[..., Any] | None = None,
     static: Sequence[int] = (),
