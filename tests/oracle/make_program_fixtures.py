@@ -26,9 +26,9 @@ def main():
     if not os.path.isdir(os.path.dirname(target)):
         os.makedirs(os.path.dirname(target))
     with open(target, "w") as file:
-        lines = ["{}: {}".format(json.dumps(k), json.dumps(v, sort_keys=True)) for k, v in sorted(found.items())]
+        lines = [f"{json.dumps(k)}: {json.dumps(v, sort_keys=True)}" for k, v in sorted(found.items())]
         file.write("{\n" + ",\n".join(lines) + "\n}\n")
-    print("{} programs, {} kB".format(len(found), os.path.getsize(target) // 1000))
+    print(f"{len(found)} programs, {os.path.getsize(target) // 1000} kB")
 
 
 if __name__ == "__main__":

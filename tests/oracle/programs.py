@@ -18,7 +18,7 @@ class Group:
         self.prefix = prefix
 
     def add(self, name, program):
-        name = "{}/{}".format(self.prefix, name)
+        name = f"{self.prefix}/{name}"
         assert name not in PROGRAMS, name
         PROGRAMS[name] = program
 

@@ -172,7 +172,7 @@ def _make_subclass(tf):
         """Sign descent with a counter: what a program defines in a subclass."""
 
         def __init__(self, rate):
-            super(Mine, self).__init__(False, "Mine")
+            super().__init__(False, "Mine")
             self._rate = rate
 
         def _create_slots(self, var_list):
@@ -194,7 +194,7 @@ def _make_subclass(tf):
         def _finish(self, update_ops, name_scope):
             with tf.control_dependencies(update_ops):
                 count = tf.assign_add(self._get_non_slot_variable("steps", tf.get_default_graph()), 1.0)
-            return tf.group(*(list(update_ops) + [count]), name=name_scope)
+            return tf.group(*update_ops, count, name=name_scope)
 
     return Mine
 

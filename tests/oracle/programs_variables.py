@@ -120,7 +120,8 @@ def error_assigned_tensor(tf):
 @program
 def error_assigned_shape(tf):
     w = tf.Variable([1.0, 2.0])
-    return [error(lambda: update(w, [1.0, 2.0, 3.0]))[0] for update in (tf.assign, tf.assign_add, tf.assign_sub)]
+    updates = (tf.assign, tf.assign_add, tf.assign_sub)
+    return [error(lambda update=update: update(w, [1.0, 2.0, 3.0]))[0] for update in updates]
 
 
 @program

@@ -61,7 +61,7 @@ define(
 def _scatter(method: str) -> Any:
     def lower(ref: Any, indices: Any, updates: Any) -> Any:
         updates = jnp.broadcast_to(updates, jnp.shape(indices) + ref.shape[1:])
-        at = ref.at[jnp.asarray(indices)]
+        at = jnp.asarray(ref).at[jnp.asarray(indices)]
         if method == "subtract":
             return at.add(-updates)
         return getattr(at, method)(updates)
@@ -81,7 +81,7 @@ for _type, _method in {
 
 def _scatter_nd(method: str) -> Any:
     def lower(ref: Any, indices: Any, updates: Any) -> Any:
-        at = ref.at[tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))]
+        at = jnp.asarray(ref).at[tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))]
         if method == "subtract":
             return at.add(-updates)
         return getattr(at, method)(updates)

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from monitored._graph.opdef import define
 from monitored._graph.operation import Operation
@@ -137,6 +138,7 @@ _dense("ApplyFtrlV2", "var accum linear", "grad lr l1 l2 l2_shrinkage lr_power",
 
 def _on_rows(refs: list[Array], indices: Array, formula: Callable[..., tuple[Array, ...]]) -> tuple[Array, ...]:
     """Applies a formula to the rows at `indices`, each of which occurs once; rows beyond the end are left out."""
+    refs = [jnp.asarray(ref) for ref in refs]
     new_rows = formula(*(ref.at[indices].get(mode="clip") for ref in refs))
     return tuple(
         ref.at[indices].set(rows.astype(ref.dtype), mode="drop") for ref, rows in zip(refs, new_rows, strict=True)
@@ -168,7 +170,7 @@ def _sparse_ftrl(
     var: Array, accum: Array, linear: Array, grad: Array, indices: Array, lr: Array, l1: Array, l2: Array,
     lr_power: Array,
 ) -> tuple[Array, ...]:  # fmt: skip
-    return _on_rows([var, accum, linear], indices, lambda *rows: _ftrl(*rows, grad, lr, l1, l2, lr_power))
+    return _on_rows([var, accum, linear], indices, lambda v, a, z: _ftrl(v, a, z, grad, lr, l1, l2, lr_power))
 
 
 def _sparse_ftrl_v2(
@@ -176,7 +178,7 @@ def _sparse_ftrl_v2(
     l2_shrinkage: Array, lr_power: Array,
 ) -> tuple[Array, ...]:  # fmt: skip
     return _on_rows(
-        [var, accum, linear], indices, lambda *rows: _ftrl_v2(*rows, grad, lr, l1, l2, l2_shrinkage, lr_power)
+        [var, accum, linear], indices, lambda v, a, z: _ftrl_v2(v, a, z, grad, lr, l1, l2, l2_shrinkage, lr_power)
     )
 
 
@@ -215,12 +217,13 @@ def _sum_duplicates(values: Array, indices: Array) -> tuple[Array, Array]:
     count = indices.shape[0]
     if count == 0:
         return values, indices
+    values, indices = jnp.asarray(values), jnp.asarray(indices)
     order = jnp.argsort(indices, stable=True)
     ordered = indices[order]
     first = jnp.concatenate([jnp.ones([1], bool), ordered[1:] != ordered[:-1]])
     segment = jnp.cumsum(first) - 1
     sums = jax.ops.segment_sum(values[order], segment, num_segments=count, indices_are_sorted=True)
-    beyond = jnp.iinfo(indices.dtype).max
+    beyond = np.iinfo(indices.dtype).max
     unique = jnp.full([count], beyond, indices.dtype).at[segment].set(ordered, indices_are_sorted=True)
     return sums, unique
 

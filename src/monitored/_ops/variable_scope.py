@@ -273,15 +273,16 @@ class variable_scope:
         new = base._changed(name=name, reuse=reuse, name_scope=name_scope, **self._given)
         if self._custom_getter is not None:
             new._custom_getter = _composed(self._custom_getter, base.custom_getter)
-        scopes.open(name)
-        opened_before = dict(scopes.opened) if base is name_or_scope else None
+        opened = scopes.open(name)
+        # A scope that is left forgets those within it, and names them as before when it is entered again; one that
+        # was entered as an object also has those back that it had before.
+        inner = opened.copy().inner if base is name_or_scope else {}
         scopes.current = new
         try:
             yield new
         finally:
-            scopes.close_inner(name)
-            if opened_before is not None:
-                scopes.opened = opened_before
+            if name:
+                opened.inner = inner
             scopes.current = old
 
 

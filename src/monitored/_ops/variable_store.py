@@ -185,30 +185,53 @@ class VariableScope:
         return self.get_collection(GraphKeys.LOCAL_VARIABLES)
 
 
+class _Opened:
+    """How often a scope has been opened, and those within it; a tree, so that leaving a scope costs no search."""
+
+    __slots__ = ("count", "inner")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.inner: dict[str, _Opened] = {}
+
+    def copy(self) -> _Opened:
+        """A copy that later openings do not change."""
+        new = _Opened()
+        new.count = self.count
+        new.inner = {name: opened.copy() for name, opened in self.inner.items()}
+        return new
+
+
 class Scopes(threading.local):
-    """A thread's variable scope in a graph, and how often each scope has been opened in the one around it."""
+    """A thread's variable scope in a graph, and how often each scope has been opened."""
 
     def __init__(self) -> None:
         self.current = VariableScope(False)
-        self.opened: dict[str, int] = {}
+        self._opened = _Opened()
 
-    def open(self, name: str) -> None:
-        self.opened[name] = self.opened.get(name, 0) + 1
-
-    def close_inner(self, name: str) -> None:
-        """Forgets the scopes opened within a scope: a scope that is entered again names those within it as before."""
-        for key in self.opened:
-            if key.startswith(name + "/"):
-                self.opened[key] = 0
+    def open(self, name: str) -> _Opened:
+        """Counts the opening of a scope; gives its place in the tree, whose `inner` a leaving empties."""
+        place = self._opened
+        for part in name.split("/"):
+            place = place.inner.setdefault(part, _Opened())
+        place.count += 1
+        return place
 
     def unique(self, prefix: str) -> str:
+        """A name that no scope within the current one has had since that was entered."""
         base = f"{self.current.name}/{prefix}" if self.current.name else prefix
-        if not self.opened.get(base, 0):
+        if not self._count(base):
             return prefix
         index = 1
-        while self.opened.get(f"{base}_{index}", 0):
+        while self._count(f"{base}_{index}"):
             index += 1
         return f"{prefix}_{index}"
+
+    def _count(self, name: str) -> int:
+        place: _Opened | None = self._opened
+        for part in name.split("/"):
+            place = place.inner.get(part) if place is not None else None
+        return 0 if place is None else place.count
 
 
 class Store:

@@ -7,6 +7,7 @@ update of all parameters is one operation.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -142,6 +143,7 @@ class _Traced:
 
         self.transformation = transformation
         self.names = sorted(variables)
+        self._owners = frozenset(variables)
         self.takes_value = isinstance(transformation, optax.GradientTransformationExtraArgs)
         params = {name: self._abstract(variables[name]) for name in self.names}
         # JAX's own rule for types, unless the parameters are wider.
@@ -152,7 +154,7 @@ class _Traced:
             self._paths = [path for path, _ in with_paths]
             leaves = [leaf for _, leaf in with_paths]
             self._key_types = [leaf.dtype if _is_key(leaf) else None for leaf in leaves]
-            stored = [jax.eval_shape(_stored, leaf) for leaf in leaves]
+            stored = [jax.eval_shape(_stored, leaf) if _is_key(leaf) else leaf for leaf in leaves]
         self.dtypes = [dtypes.as_dtype(leaf.dtype) for leaf in stored]
         self.shapes = [TensorShape(leaf.shape) for leaf in stored]
 
@@ -165,7 +167,8 @@ class _Traced:
     def _abstract(variable: Any) -> jax.ShapeDtypeStruct:
         if not variable.shape.is_fully_defined():
             raise ValueError(f"OptaxOptimizer needs the shape of {variable.name}, which is {variable.shape}.")
-        return jax.ShapeDtypeStruct(tuple(variable.shape.as_list()), np.dtype(variable.dtype.base_dtype.as_numpy_dtype))
+        dtype = np.dtype(variable.dtype.base_dtype.as_numpy_dtype)
+        return jax.ShapeDtypeStruct(tuple(variable.shape.as_list()), dtype)  # type: ignore[no-untyped-call]
 
     def places(self) -> list[tuple[str | None, str]]:
         """For each leaf the name of the parameter that it belongs to, and a name of its own.
@@ -173,8 +176,9 @@ class _Traced:
         Positions in a chain of transformations are left out of the names where they stay distinct without.
         """
         short = [self._place(path, positions=False) for path in self._paths]
+        count = Counter(short)
         return [
-            place if short.count(place) == 1 else self._place(path, positions=True)
+            place if count[place] == 1 else self._place(path, positions=True)
             for place, path in zip(short, self._paths, strict=True)
         ]
 
@@ -183,7 +187,7 @@ class _Traced:
         parts = []
         for key in path:
             label = getattr(key, "name", getattr(key, "key", None))
-            if owner is None and isinstance(key, jax.tree_util.DictKey) and label in self.names:
+            if owner is None and isinstance(key, jax.tree_util.DictKey) and label in self._owners:
                 owner = str(label)
             elif label is not None:
                 parts.append(re.sub(r"[^A-Za-z0-9_.\\-]", "_", str(label)))
@@ -218,7 +222,7 @@ class _Traced:
 
 
 def _is_key(leaf: Any) -> bool:
-    return bool(jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key))
+    return bool(jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key))
 
 
 def _stored(leaf: Any) -> Any:
