@@ -1,0 +1,156 @@
+"""`SessionRunHook`: code that takes part in the life of a monitored session.
+
+What a monitored session does with its hooks, in full:
+
+    for hook in hooks: hook.begin()                        # the graph is still open
+    scaffold.finalize()                                    # the graph is complete and frozen
+    session = a new session, initialized or restored
+    start the queue runners under a coordinator
+    for hook in hooks: hook.after_create_session(session, coordinator)
+
+    while not should_stop():
+        context = SessionRunContext(the caller's fetches and feeds, session)
+        requests = [hook.before_run(context) for hook in hooks]
+        values = session.run(the caller's fetches and all requests, merged)
+        for hook in hooks: hook.after_run(context, its own values)
+        # should_stop() is true from here on if context.request_stop() was called
+
+    if no error, or the end of the input, ended the loop:
+        for hook in hooks: hook.end(session)
+    stop and join the queue runners' threads
+    close the session
+
+What is skipped when something fails:
+
+- `begin` raises: the hooks after it are not asked, there is no session, no `end`.
+- creating or restoring, or an `after_create_session`, raises: the session is closed; no `end`.
+- `before_run` raises: the hooks after it are not asked, nothing runs, no `after_run`, no `end`.
+- the run raises: no `after_run`; `end` only if it was OutOfRangeError or StopIteration, leaving the `with` block.
+- `after_run` raises: the hooks after it do not see this step; no `end`.
+- `end` raises: the hooks after it do not end; threads are joined and the session is closed all the same.
+
+In a `MonitoredSession`, AbortedError and UnavailableError mean that the session is lost: a new one is made and
+restored, `after_create_session` is called again, and the step is repeated; `begin` and `end` are called once in all.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = ["SessionRunArgs", "SessionRunContext", "SessionRunHook", "SessionRunValues"]
+
+
+class SessionRunHook:
+    """Code that is called at the events of a monitored session's life; override what is needed.
+
+    A method that is not overridden costs nothing: it is never called.
+    """
+
+    def begin(self) -> None:
+        """Called once, before the session is made.
+
+        The default graph is the one that the session will run, and operations can still be added to it.
+        """
+
+    def after_create_session(self, session: Any, coord: Any) -> None:
+        """Called when a session has been made and initialized.
+
+        The graph is finalized: no operations can be added. A session made to recover from a failure leads to
+        another call.
+
+        Args:
+            session: The new `Session`, without hooks.
+            coord: The `Coordinator` of the session's threads.
+        """
+
+    def before_run(self, run_context: SessionRunContext) -> SessionRunArgs | None:
+        """Called before each run.
+
+        Return the same object in step after step rather than a new one: what a monitored session works out for a
+        request is kept by its identity.
+
+        Args:
+            run_context: What the caller wants, and the session.
+
+        Returns:
+            What to fetch and feed besides, or None for nothing.
+        """
+        return None
+
+    def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
+        """Called after each run that did not fail.
+
+        Args:
+            run_context: As for `before_run`; ``run_context.request_stop()`` ends the loop.
+            run_values: The values of what `before_run` asked for.
+        """
+
+    def end(self, session: Any) -> None:
+        """Called once, when the loop ended without an error or with the end of the input.
+
+        Args:
+            session: The `Session`, still open, without hooks.
+        """
+
+
+class SessionRunArgs(NamedTuple):
+    """What to run: the arguments of `Session.run`.
+
+    Attributes:
+        fetches: What to fetch: a tensor, operation, variable or name, or nested lists, tuples or dictionaries.
+        feed_dict: Values for tensors, or None.
+        options: A `RunOptions`, or None. Those of all hooks are merged.
+    """
+
+    fetches: Any
+    feed_dict: Any = None
+    options: Any = None
+
+
+class SessionRunValues(NamedTuple):
+    """What a run gave.
+
+    Attributes:
+        results: The values of the fetches that the hook asked for, in their structure; None when it asked for none.
+        options: The `RunOptions` of the run, or None.
+        run_metadata: The `RunMetadata` of the run, or None.
+    """
+
+    results: Any
+    options: Any
+    run_metadata: Any
+
+
+class SessionRunContext:
+    """One run, as hooks see it.
+
+    Args:
+        original_args: What the caller of `run` wants.
+        session: The session that runs it.
+    """
+
+    __slots__ = ("_original_args", "_session", "_stop_requested")
+
+    def __init__(self, original_args: SessionRunArgs, session: Any) -> None:
+        self._original_args = original_args
+        self._session = session
+        self._stop_requested = False
+
+    @property
+    def original_args(self) -> SessionRunArgs:
+        """What the caller of `run` wants, without the hooks' requests."""
+        return self._original_args
+
+    @property
+    def session(self) -> Any:
+        """The session that runs it, without hooks."""
+        return self._session
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether a hook asked for the loop to end."""
+        return self._stop_requested
+
+    def request_stop(self) -> None:
+        """Makes `should_stop` of the monitored session true once this run is done."""
+        self._stop_requested = True
