@@ -212,7 +212,9 @@ def keywords_of(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _attrs_wanted(function: Callable[..., Any] | None) -> tuple[str, ...]:
-    code = getattr(function, "__code__", None)  # functions lifted from jax.numpy have none, and want no attributes
-    if code is None or getattr(function, "__wrapped__", None) is not None:
+    code = getattr(function, "__code__", None)
+    # JAX's own functions want no attributes: `lax.exp` has a keyword-only `accuracy`, which is no attribute of Exp.
+    lifted = str(getattr(function, "__module__", "")).partition(".")[0] == "jax"
+    if code is None or lifted or getattr(function, "__wrapped__", None) is not None:
         return ()
     return tuple(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
