@@ -112,7 +112,7 @@ class _Builder:
         return needed
 
     def _find_folded(self, fed: frozenset[Tensor]) -> None:
-        """Device operations for the host: on strings, or needed to compile a segment and computable from host values."""
+        """Device operations for the host: on strings, or needed to compile a segment and computed from host values."""
         self.folded.update(op for op in self.order if _handles_strings(op) and not self._is_host(op))
         given = fed | {t for op in self.order if self.effects[op].host or op in self.hosted for t in op.outputs}
         stack = [t for t in self.static if t not in given and is_foldable(t, given)]
