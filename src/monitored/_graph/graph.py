@@ -19,6 +19,10 @@ _OP_NAME: Final = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/-]*$")
 _SCOPE_NAME: Final = re.compile(r"^[A-Za-z0-9_.\\/-]*$")
 
 
+# What has a value without being run waits for nothing, so nothing waits for others through it.
+_SOURCES: Final = frozenset({"Const", "Placeholder", "VariableV2"})
+
+
 class Graph:
     """A set of operations and the tensors that flow between them.
 
@@ -103,8 +107,9 @@ class Graph:
         self._by_name[op._name] = op
         for tensor in op._inputs:
             tensor._consumers.append(op)
-        for controls in self._scopes.controls:
-            controls.seen.add(op)
+        if op.type not in _SOURCES:
+            for controls in self._scopes.controls:
+                controls.seen.add(op)
 
     def _captured(self, tensor: Tensor) -> Tensor:
         raise ValueError(f"{tensor} must be from the same graph as the other operations of {self}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import jax
 import numpy as np
@@ -13,6 +13,8 @@ from monitored._graph.build import make_array
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
+
+_MANY_SHAPES: Final = 1000  # more different shapes than this are not remembered
 
 Rebuild = Callable[[list[Any]], Any]
 
@@ -158,7 +160,7 @@ class Feed:
             raise ValueError(f"Tensor {self.tensor} may not be fed.")
         self._dtype = self.tensor.dtype.base_dtype
         self._numpy = np.dtype(self._dtype.as_numpy_dtype)
-        self._exact: Any = self.tensor.shape.sizes if self.tensor.shape.is_fully_defined() else None
+        self._accepted: set[tuple[int, ...]] = set()  # shapes found to fit
 
     def convert(self, value: Any) -> Any:
         """The array to feed for a value.
@@ -173,7 +175,7 @@ class Feed:
             TypeError: If the value is a tensor or cannot have the type.
             ValueError: If its shape does not fit.
         """
-        if type(value) is np.ndarray and value.dtype is self._numpy and value.shape == self._exact:
+        if type(value) is np.ndarray and value.dtype is self._numpy and value.shape in self._accepted:
             return value
         return self._convert_slowly(value)
 
@@ -200,4 +202,6 @@ class Feed:
                 f"Cannot feed value of shape {tuple(array.shape)} for Tensor '{self.tensor.name}', which has shape "
                 f"'{self.tensor.shape}'. Created at {self.tensor.op.creation_site}."
             )
+        if len(self._accepted) < _MANY_SHAPES:
+            self._accepted.add(tuple(array.shape))
         return array

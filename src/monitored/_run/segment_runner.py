@@ -95,9 +95,7 @@ class CompiledSegment:
 
     def _set(self, segment: Segment) -> None:
         self.segment = segment
-        self._executables: dict[Any, Any] = {}
-        self._state = _getter((*segment.updates, *segment.reads))
-        self._written = (*segment.updates, *segment.creates)
+        self._executables: dict[Any, _Ready] = {}
 
     def widen(self, merged: Segment) -> None:
         """Takes over a segment that does all this one does, its outputs first."""
@@ -122,43 +120,53 @@ class CompiledSegment:
         key: Any = (store.layout, *[value.shape for value in inputs])
         if statics:
             key = (key, *[(s.shape, s.tobytes()) for s in statics])
-        if key not in self._executables:
-            self._compile(key, statics, inputs)
+        ready = self._executables.get(key) or self._compile(key, statics, inputs)
         with store.lock:
-            executable = self._executables.get(key)
-            if executable is None:  # widened, or another layout, since a moment ago
-                return self.run(inputs, statics)
             try:
-                state = self._state(store.values)
+                state = ready.state(store.values)
             except KeyError:
-                state = self._first_state()
+                state = self._first_state(ready)
             if self._needs_x64:
                 with jax.enable_x64(True):
-                    outputs, written = executable(*state, *inputs)
+                    outputs, written = ready.executable(*state, *inputs)
             else:
-                outputs, written = executable(*state, *inputs)
-            if self.segment.creates:
-                store.note_shapes(dict(zip(self._written, written, strict=True)))
-            store.values.update(zip(self._written, written))  # noqa: B905  (equal by construction; checking costs time)
+                outputs, written = ready.executable(*state, *inputs)
+            if ready.segment.creates:
+                store.note_shapes(dict(zip(ready.written, written, strict=True)))
+            store.values.update(zip(ready.written, written))  # noqa: B905  (equal by construction; checking costs time)
         result: list[Any] = outputs
         return result
 
-    def _compile(self, key: Any, statics: Sequence[Any], inputs: Sequence[Any]) -> None:
-        segment = self.segment
+    def _compile(self, key: Any, statics: Sequence[Any], inputs: Sequence[Any]) -> _Ready:
+        """Compiles without holding the state, so that other threads' runs go on meanwhile."""
+        ready = _Ready(self.segment)
         with self._store.lock:
-            self._first_state()
-        executable = self._shared.compile(segment, statics, inputs)
+            self._first_state(ready)
+        ready.executable = self._shared.compile(ready.segment, statics, inputs)
         with self._store.lock:
-            if self.segment is segment:
-                self._executables[key] = executable
+            if self.segment is ready.segment:  # else widened in the meantime
+                self._executables[key] = ready
+        return ready
 
-    def _first_state(self) -> tuple[Any, ...]:
-        needed = (*self.segment.updates, *self.segment.reads)
+    def _first_state(self, ready: _Ready) -> tuple[Any, ...]:
+        needed = (*ready.segment.updates, *ready.segment.reads)
         self._store.ensure_streams(needed)
         for op in needed:
             if op not in self._store.values:
                 raise uninitialized(op)
-        return self._state(self._store.values)
+        return ready.state(self._store.values)
+
+
+class _Ready:
+    """An executable with the state that it takes and gives."""
+
+    __slots__ = ("executable", "segment", "state", "written")
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+        self.executable: Any = None
+        self.state = _getter((*segment.updates, *segment.reads))
+        self.written = (*segment.updates, *segment.creates)
 
 
 class SegmentRunner:
