@@ -62,10 +62,8 @@ class Coordinator:
         with self._lock:
             if isinstance(error, self._clean_stop_exception_types):
                 error = None
-            if self._joined:
-                if error is not None:
-                    raise error
-                return
+            if self._joined and error is not None:
+                raise error
             if not self._stop_event.is_set():
                 if error is not None:
                     _log.info("Error reported to Coordinator: %s, %s", type(error), error)
