@@ -49,16 +49,23 @@ def plain(value):
 
 
 def nodes(tf, but=()):
-    """The graph's nodes: name, type, inputs and control inputs; those whose names begin like one in `but` left out."""
+    """The graph's nodes: name, type, inputs and what they wait for; those named like one in `but` are left out."""
     kept = [op for op in tf.get_default_graph().get_operations() if not op.name.startswith(tuple(but))]
-    return [
-        [op.name, op.type, [_producer(t) for t in op.inputs], sorted(c.name for c in op.control_inputs)] for op in kept
-    ]
+    return [[op.name, op.type, [_producer(t) for t in op.inputs], _waits(op)] for op in kept]
 
 
 def _producer(tensor):
     # Inside "gradients/" names are each library's own.
     return "a gradient" if tensor.name.startswith("gradients/") else tensor.name
+
+
+def _waits(op):
+    # Waiting through a constant that waits is the same as waiting oneself.
+    found = list(op.control_inputs)
+    for tensor in op.inputs:
+        if tensor.op.type == "Const":
+            found += tensor.op.control_inputs
+    return sorted({control.name for control in found})
 
 
 def names(values):

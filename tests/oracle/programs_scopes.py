@@ -222,6 +222,38 @@ def other_scope_functions(tf):
     return [v.name, scope.name, tf.get_variable_scope().name]
 
 
+@program
+def templates(tf):
+    def layer(x, size):
+        w = tf.get_variable("w", [size], initializer=tf.zeros_initializer())
+        with tf.variable_scope("inner"):
+            tf.get_local_variable("v", [size], initializer=tf.zeros_initializer())
+        return [w.name, tf.add(x, 1, name="sum").name]
+
+    one = tf.make_template("layer", layer, size=3)
+    two = tf.make_template("layer", layer, size=2)
+    now = tf.make_template("layer", layer, create_scope_now_=True, size=2)
+    named = tf.make_template("layer", layer, unique_name_="mine", size=2)
+    shown = [one(1), two(1), one(1), now(1), named(1), named(1)]
+    with tf.variable_scope("elsewhere"):
+        shown += [one(1), tf.make_template("layer", layer, size=2)(1)]
+    shown += [[t.name, t.variable_scope.name] for t in (one, two, now, named)]
+    return [shown, names(one.variables), names(one.trainable_variables), names(tf.global_variables())]
+
+
+@program
+def error_template_that_makes_more(tf):
+    made = ["a"]
+
+    def layer():
+        return [tf.get_variable(name, [1]) for name in made]
+
+    template = tf.make_template("layer", layer)
+    template()
+    made.append("b")
+    return error(template)
+
+
 def _in_scope(tf, scope, action, **arguments):
     with tf.variable_scope(scope, **arguments):
         return action()
