@@ -12,7 +12,7 @@ from monitored._graph.graph import Graph, get_default_graph
 from monitored._graph.infer import unchanged
 from monitored._graph.opdef import REQUIRED, Arg, OpDef, define, lookup
 from monitored._graph.operation import Operation, Tensor
-from monitored._graph.shapes import TensorShape, as_shape
+from monitored._graph.shapes import Dimension, TensorShape, as_shape
 
 define("Const", "-> output:dtype", infer=lambda op: TensorShape(op._attrs["value"].shape), value=REQUIRED)
 define("Placeholder", "-> output:dtype", infer=lambda op: op._attrs["shape"], shape=TensorShape(None))
@@ -286,17 +286,23 @@ def _holds_tensor(values: Any) -> bool:
     )
 
 
+def _type_within(values: Any) -> dtypes.DType | None:
+    """The type of the first tensor in nested lists."""
+    for value in values:
+        if isinstance(value, Tensor) or hasattr(value, "_as_tensor"):
+            found: dtypes.DType = value.dtype.base_dtype
+            return found
+        if isinstance(value, (list, tuple)) and _holds_tensor(value):
+            return _type_within(value)
+    return None
+
+
 def _pack(values: Any, dtype: dtypes.DType | None, name: str | None) -> Tensor:
     if dtype is None:  # the tensors inside tell the type of the numbers beside them
-        for value in values:
-            if isinstance(value, (list, tuple)) and _holds_tensor(value):
-                dtype = _pack(value, None, None).dtype.base_dtype
-            elif isinstance(value, Tensor) or hasattr(value, "_as_tensor"):
-                dtype = value.dtype.base_dtype
-            if dtype is not None:
-                break
-    parts = [convert_to_tensor(value, dtype) for value in values]
-    result: Tensor = apply("Pack", parts, name=name or "packed", axis=0)
+        dtype = _type_within(values)
+    with get_default_graph().name_scope(name or "packed") as scope:
+        parts = [convert_to_tensor(value, dtype, name=str(index)) for index, value in enumerate(values)]
+        result: Tensor = apply("Pack", parts, name=scope, axis=0)
     return result
 
 
@@ -366,6 +372,8 @@ def make_array(value: Any, dtype: dtypes.DType | None = None) -> np.ndarray[Any,
             return _strings(array, dtype)
         return np.array(array, None if dtype is None else dtype.as_numpy_dtype)
     array = np.asarray(value)
+    if array.dtype.kind == "O" and array.size and any(isinstance(item, Dimension) for item in array.flat):
+        array = np.asarray([_size_of(item) for item in array.ravel()]).reshape(array.shape)
     if array.dtype.kind in "SU" or (
         array.dtype.kind == "O" and (array.size == 0 or isinstance(array.flat[0], (str, bytes)))
     ):
@@ -379,6 +387,14 @@ def make_array(value: Any, dtype: dtypes.DType | None = None) -> np.ndarray[Any,
         return _python_numbers(array)
     _check_kind(value, array, dtype)
     return array.astype(dtype.as_numpy_dtype)
+
+
+def _size_of(item: Any) -> Any:
+    if not isinstance(item, Dimension):
+        return item
+    if item.value is None:
+        raise TypeError(f"Failed to convert {item!r} to a Tensor: the size is not known when the graph is built.")
+    return item.value
 
 
 def _python_numbers(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

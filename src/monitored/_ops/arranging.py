@@ -41,6 +41,40 @@ def _hot(indices: Any, depth: Any, on: Any, off: Any, *, axis: int) -> Any:
     return jnp.where(given == place, on, off)
 
 
+def _depth_shape(op: Operation) -> TensorShape:
+    b, h, w, c = rules.with_rank(op, 0, 4)
+    n = op._attrs["block_size"]
+    if op.type == "DepthToSpace":
+        return TensorShape([b, *(None if s is None else s * n for s in (h, w)), _divided(op, c, n * n)])
+    return TensorShape([b, _divided(op, h, n), _divided(op, w, n), None if c is None else c * n * n])
+
+
+def _divided(op: Operation, size: int | None, by: int) -> int | None:
+    if size is not None and size % by:
+        raise rules.misfit(op, f"Dimension size must be evenly divisible by {by} but is {size}")
+    return None if size is None else size // by
+
+
+def _batch_shape(op: Operation) -> TensorShape:
+    sizes = op._inputs[0]._shape._sizes
+    blocks, edges = constant_value(op._inputs[1]), constant_value(op._inputs[2])
+    if sizes is None or blocks is None or edges is None:
+        return TensorShape(None)
+    count = int(np.prod(blocks))
+    space: list[int | None] = []
+    for size, block, edge in zip(sizes[1:], blocks.tolist(), edges.sum(axis=1).tolist(), strict=False):
+        if op.type == "SpaceToBatchND":
+            space.append(_divided(op, None if size is None else size + edge, block))
+        else:
+            space.append(None if size is None else size * block - edge)
+    batch = sizes[0]
+    if op.type == "SpaceToBatchND":
+        batch = None if batch is None else batch * count
+    else:
+        batch = _divided(op, batch, count)
+    return TensorShape([batch, *space, *sizes[1 + len(space) :]])
+
+
 def _space_to_depth(x: Any, *, block_size: int, data_format: Any) -> Any:
     b, h, w, c = _blocks_of(x, data_format).shape
     n = block_size
@@ -89,12 +123,12 @@ def _batch_to_space(x: Any, block: Any, crops: Any) -> Any:
 # fmt: off
 define("OneHot", "indices:TI depth:int32 on_value:T off_value:T -> output:T", _hot, infer=_one_hot, static=(1,),
        axis=-1, TI=int64)
-define("SpaceToDepth", "input:T -> output:T", _space_to_depth, block_size=REQUIRED, data_format="NHWC")
-define("DepthToSpace", "input:T -> output:T", _depth_to_space, block_size=REQUIRED, data_format="NHWC")
+define("SpaceToDepth", "input:T -> output:T", _space_to_depth, infer=_depth_shape, block_size=REQUIRED, data_format="NHWC")
+define("DepthToSpace", "input:T -> output:T", _depth_to_space, infer=_depth_shape, block_size=REQUIRED, data_format="NHWC")
 define("SpaceToBatchND", "input:T block_shape:Tblock_shape paddings:Tpaddings -> output:T", _space_to_batch,
-       static=(1, 2), Tblock_shape=int32, Tpaddings=int32)
+       infer=_batch_shape, static=(1, 2), Tblock_shape=int32, Tpaddings=int32)
 define("BatchToSpaceND", "input:T block_shape:Tblock_shape crops:Tcrops -> output:T", _batch_to_space,
-       static=(1, 2), Tblock_shape=int32, Tcrops=int32)
+       infer=_batch_shape, static=(1, 2), Tblock_shape=int32, Tcrops=int32)
 # fmt: on
 
 

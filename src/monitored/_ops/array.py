@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import jax.numpy as jnp
@@ -33,11 +34,13 @@ def _reshaped(op: Operation) -> TensorShape:
         return TensorShape(None)
     count = before.num_elements()
     rests = [i for i, size in enumerate(sizes) if size is None]
+    known = _product(sizes)
     if count is None or len(rests) > 1:
+        if not rests and before._sizes is not None and before._sizes.count(None) == 1:
+            part = _product(before._sizes)
+            if part and known % part:
+                raise rules.misfit(op, f"Dimension size must be evenly divisible by {part} but is {known}")
         return TensorShape(sizes)
-    known = 1
-    for size in sizes:
-        known *= 1 if size is None else size
     if rests and known:
         if count % known:
             raise rules.misfit(op, f"Dimension size must be evenly divisible by {known} but is {count}")
@@ -45,6 +48,11 @@ def _reshaped(op: Operation) -> TensorShape:
     if known != count and not rests:
         raise rules.misfit(op, f"Cannot reshape a tensor with {count} elements to shape {sizes} ({known} elements)")
     return TensorShape(sizes)
+
+
+def _product(sizes: tuple[int | None, ...]) -> int:
+    """The product of what is known of sizes."""
+    return math.prod(1 if size is None else size for size in sizes)
 
 
 def _transposed(op: Operation) -> TensorShape:
@@ -57,8 +65,6 @@ def _transposed(op: Operation) -> TensorShape:
         return unknown_shape(order.size)
     if order.size != len(sizes):
         raise rules.misfit(op, f"Dimension must be {len(sizes)} but is {order.size}")
-    if sorted(o % len(sizes) for o in order.tolist()) != list(range(len(sizes))):
-        raise rules.misfit(op, f"{order.tolist()} is not a permutation of the axes")
     return TensorShape([sizes[i] for i in order.tolist()])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from monitored._graph.build import apply, constant, convert_to_tensor
 from monitored._graph.dtypes import as_dtype, bool_, float32, int32, string
 from monitored._graph.operation import Tensor
-from monitored._graph.shapes import TensorShape
+from monitored._graph.shapes import Dimension, TensorShape
 from monitored._ops import rules
 from monitored._ops.array import shape as shape_of
 
@@ -78,10 +78,9 @@ def _filled(shape: Any, dtype: Any, name: str | None, default: str, value: int) 
 
 
 def _known_sizes(shape: Any) -> list[int] | None:
-    try:
-        known = TensorShape(shape)
-    except (TypeError, ValueError):
-        return None
+    if isinstance(shape, (list, tuple)) and not all(isinstance(s, (int, np.integer, Dimension)) for s in shape):
+        return None  # there are tensors among the sizes
+    known = TensorShape(shape)
     return [int(s) for s in known.as_list()] if known.is_fully_defined() else None  # type: ignore[arg-type]
 
 

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from monitored._graph import infer
 from monitored._graph.build import apply, convert_to_tensor
 from monitored._graph.constant import constant_value, constant_value_as_shape
 from monitored._graph.dtypes import bool_, int32
@@ -274,7 +273,7 @@ define("TensorScatterUpdate", "tensor:T indices:Tindices updates:T -> output:T",
 define("TensorScatterAdd", "tensor:T indices:Tindices updates:T -> output:T", _scatter_add, infer=_scattered_into)
 define("TensorScatterSub", "tensor:T indices:Tindices updates:T -> output:T",
        lambda tensor, indices, updates: _scatter_add(tensor, indices, -updates), infer=_scattered_into)
-define("InvertPermutation", "x:T -> y:T", _invert_permutation, infer=infer.unchanged, fold=np.argsort, no_grad=True,
+define("InvertPermutation", "x:T -> y:T", _invert_permutation, infer=lambda op: TensorShape(rules.with_rank(op, 0, 1)), fold=np.argsort, no_grad=True,
        T=int32)
 # What these give has as many elements as the data decides.
 define("Where", "input:T -> index:int64", host=_where, fold=_where_numpy, no_grad=True, T=bool_,

@@ -185,6 +185,15 @@ def _reverse(x: Any, axes: Any) -> Any:
     return lax.rev(x, tuple(a % x.ndim for a in axes.tolist()))
 
 
+def _reversed_sequence(op: Operation) -> TensorShape:
+    shape, batch = op._inputs[0]._shape, op._attrs["batch_dim"]
+    lengths = rules.with_rank(op, 1, 1)
+    if shape._sizes is None:
+        return shape
+    size = rules.merged(op, [TensorShape(lengths), shape[batch : batch + 1]])
+    return TensorShape((*shape._sizes[:batch], size[0], *shape._sizes[batch + 1 :]))
+
+
 def _reverse_sequence(x: Any, lengths: Any, *, seq_dim: int, batch_dim: int) -> Any:
     place = lax.broadcasted_iota(lengths.dtype, x.shape, seq_dim)
     length = lax.broadcast_in_dim(lengths, x.shape, (batch_dim,))
@@ -218,7 +227,7 @@ define("MirrorPad", "input:T paddings:Tpaddings -> output:T", _mirror_pad, infer
        Tpaddings=int32)
 define("ReverseV2", "tensor:T axis:Tidx -> output:T", _reverse, infer=_reversed, static=(1,), Tidx=int32,
        fold=lambda x, axes: np.flip(x, axes.tolist()))
-define("ReverseSequence", "input:T seq_lengths:Tlen -> output:T", _reverse_sequence, infer=infer.unchanged,
+define("ReverseSequence", "input:T seq_lengths:Tlen -> output:T", _reverse_sequence, infer=_reversed_sequence,
        seq_dim=REQUIRED, batch_dim=0, Tlen=int64)
 define("Roll", "input:T shift:Tshift axis:Taxis -> output:T", _roll, infer=infer.unchanged, static=(2,),
        fold=lambda x, shift, axes: np.roll(x, shift.tolist(), axes.tolist()))
@@ -266,23 +275,8 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
     Raises:
         ValueError: If the shapes differ or the axis is out of range.
     """
-    if axis == 0:
-        try:
-            return convert_to_tensor(values, name=name) if not _has_tensor(values) else _pack(values, axis, name)
-        except (TypeError, ValueError) as error:
-            if not isinstance(values, (list, tuple)):
-                raise TypeError(f"stack takes a list of tensors, not {values!r}") from error
-            raise
-    return _pack(values, axis, name)
-
-
-def _has_tensor(values: Any) -> bool:
-    if isinstance(values, (list, tuple)):
-        return any(_has_tensor(value) for value in values)
-    return isinstance(values, Tensor) or hasattr(values, "_as_tensor")
-
-
-def _pack(values: Any, axis: int, name: str) -> Tensor:
+    if axis == 0 and not all(isinstance(v, Tensor) for v in values):
+        return convert_to_tensor(values, name=name)
     first = next((v for v in values if isinstance(v, Tensor)), None)
     rank = None if first is None else first.shape.ndims
     if rank is not None and not -rank - 1 <= axis <= rank:

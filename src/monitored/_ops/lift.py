@@ -70,7 +70,10 @@ def unary(
     Returns:
         The public function.
     """
-    define(op_type, f"x:T -> y:{output}", lower, infer=of_types(types, infer.unchanged), fold=fold)
+    kind = "bool" if types == BOOL else "T"
+    output = kind if output == "T" else output
+    rule = infer.unchanged if types == BOOL else of_types(types, infer.unchanged)
+    define(op_type, f"x:{kind} -> y:{output}", lower, infer=rule, fold=fold)
 
     def function(x: Any, name: str | None = None) -> Tensor:
         result: Tensor = apply(op_type, x, name=name)
@@ -110,7 +113,10 @@ def binary(
     Returns:
         The public function.
     """
-    define(op_type, f"x:T y:T -> z:{output}", lower, infer=of_types(types, infer.broadcast), fold=fold)
+    kind = "bool" if types == BOOL else "T"
+    output = kind if output == "T" else output
+    rule = infer.broadcast if types == BOOL else of_types(types, infer.broadcast)
+    define(op_type, f"x:{kind} y:{kind} -> z:{output}", lower, infer=rule, fold=fold)
     return binary_function(public, op_type, types, computes, output=output, default_name=default_name)
 
 

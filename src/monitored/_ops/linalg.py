@@ -272,7 +272,8 @@ def _axes_of(a: Tensor, b: Tensor, axes: Any) -> tuple[Any, Any]:
         rank = a.shape.ndims
         if rank is None:
             count = rank_of(a)
-            return apply("Range", count - int(axes), count, 1), list(range(axes))
+            free = apply("Range", count - int(axes), count, 1, name="range")
+            return free, apply("Range", 0, int(axes), 1, name="range")
         if axes > rank:
             raise ValueError(f"'axes' must not be larger than the number of dimensions of tensor {a}.")
         return list(range(rank - axes, rank)), list(range(axes))
@@ -307,7 +308,7 @@ def _as_matrix(x: Tensor, axes: Any, first: bool) -> tuple[Tensor, Any, list[int
     count = rank_of(x)
     axes = convert_to_tensor(axes, np.int32, name="axes")
     axes = apply("Select", axes >= 0, axes, axes + count)
-    others, _ = apply("ListDiff", apply("Range", 0, count, 1), axes)
+    others, _ = apply("ListDiff", apply("Range", 0, count, 1, name="range"), axes)
     all_sizes = shape_of(x)
     outer, inner = gather(all_sizes, others), gather(all_sizes, axes)
     order = concat([axes, others] if first else [others, axes], 0)

@@ -28,6 +28,16 @@ _SMALL: Final = tuple(t for t in NUMBER if t not in (uint32, uint64))
 # `jax.vjp` of these is TensorFlow's gradient, also where JAX's own function has another one (ties, zeros).
 
 
+@jax.custom_jvp
+def _abs(x: Any) -> Any:
+    return lax.abs(x)
+
+
+@_abs.defjvp
+def _abs_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+    return lax.abs(primals[0]), tangents[0] * lax.sign(primals[0])
+
+
 def _maximum(x: Any, y: Any) -> Any:
     """The greater; of equals the first one has the gradient. NaN wins."""
     x, y = broadcast(x, y)
@@ -157,7 +167,7 @@ square = unary("square", "Square", lax.square, SIGNED, "Each element times itsel
 tan = unary("tan", "Tan", lax.tan, INEXACT, "The tangent of each element, in radians.")
 tanh = unary("tanh", "Tanh", lax.tanh, INEXACT, "The hyperbolic tangent of each element.")
 unary("", "Inv", _reciprocal, SIGNED, "")
-unary("", "Abs", lax.abs, REAL, "", fold=np.abs)
+unary("", "Abs", _abs, REAL, "", fold=np.abs)
 unary("", "Round", _round, FLOAT + LONG, "", fold=np.round)
 
 # -- two operands -------------------------------------------------------------------------------------------
@@ -187,9 +197,7 @@ minimum = binary("minimum", "Minimum", _minimum, REAL,
                  "The lesser of x and y for each element; the gradient of equals goes to x.", fold=np.minimum)
 squared_difference = binary("squared_difference", "SquaredDifference", _squared_difference, SIGNED,
                             "(x - y) squared, for each element.")
-div_no_nan = binary("div_no_nan", "DivNoNan", _divide_no_nan, INEXACT, "x / y for each element; 0 where y is 0.",
-                    default_name="div_no_nan")
-divide_no_nan = div_no_nan
+binary("", "DivNoNan", _divide_no_nan, INEXACT, "")
 multiply_no_nan = binary("multiply_no_nan", "MulNoNan", _multiply_no_nan, INEXACT,
                          "x * y for each element; 0 where y is 0, even if x is infinite or NaN.",
                          default_name="multiply_no_nan")
@@ -331,6 +339,30 @@ def div(x: Any, y: Any, name: str | None = None) -> Tensor:
         y = convert_to_tensor(y, x.dtype.base_dtype, name="y")
         result: Tensor = apply("RealDiv" if x.dtype in INEXACT else "FloorDiv", x, y, name=full)
         return result
+
+
+def div_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
+    """x / y for each element; 0 where y is 0.
+
+    Args:
+        x: A tensor of a floating point or complex type.
+        y: A tensor of the same type. The shapes broadcast against each other as in NumPy.
+        name: A name for the operation (optional; `div_no_nan` by default).
+
+    Returns:
+        A tensor of the broadcast shape, of the operands' type.
+
+    Raises:
+        ValueError: If the types differ or the shapes cannot be broadcast together.
+    """
+    with rules.scope(name, "div_no_nan", x, y) as full:
+        x = convert_to_tensor(x, name="x")
+        y = convert_to_tensor(y, x.dtype.base_dtype, name="y")
+        result: Tensor = apply("DivNoNan", x, y, name=full)
+        return result
+
+
+divide_no_nan = div_no_nan
 
 
 def truediv(x: Any, y: Any, name: str | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from jax import lax
 from jax.scipy import linalg as scipy_linalg
 
 from monitored._graph import infer
-from monitored._graph.build import apply, constant, convert_to_tensor
+from monitored._graph.build import apply, convert_to_tensor
 from monitored._graph.constant import constant_value
 from monitored._graph.dtypes import as_dtype, complex64, complex128, float32, float64, int64
 from monitored._graph.opdef import define
@@ -68,8 +68,42 @@ def _diagonal_part(op: Operation) -> TensorShape:
     sizes = _matrices(op)
     if sizes is None:
         return TensorShape(None)
-    side = None if None in sizes[-2:] else min(sizes[-2:])  # type: ignore[type-var]  # None is excluded
-    return TensorShape((*sizes[:-2], side))
+    return TensorShape((*sizes[:-2], _lesser(sizes[-2], sizes[-1])))
+
+
+def _lesser(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else min(a, b)
+
+
+def _qr_shapes(op: Operation) -> list[TensorShape]:
+    sizes = _matrices(op)
+    if sizes is None:
+        return [TensorShape(None)] * 2
+    *batch, m, n = sizes
+    inner = m if op._attrs["full_matrices"] else _lesser(m, n)
+    return [TensorShape([*batch, m, inner]), TensorShape([*batch, inner, n])]
+
+
+def _svd_shapes(op: Operation) -> list[TensorShape]:
+    sizes = _matrices(op)
+    if sizes is None:
+        return [TensorShape(None)] * 3
+    *batch, m, n = sizes
+    least = _lesser(m, n)
+    values = TensorShape([*batch, least])
+    if not op._attrs["compute_uv"]:
+        return [values, TensorShape([0]), TensorShape([0])]
+    whole = op._attrs["full_matrices"]
+    return [
+        values, TensorShape([*batch, m, m if whole else least]), TensorShape([*batch, n, n if whole else least]),
+    ]  # fmt: skip
+
+
+def _eigh_shapes(op: Operation) -> list[TensorShape]:
+    shape = _square(op)
+    if shape._sizes is None:
+        return [shape, shape]
+    return [TensorShape(shape._sizes[:-1]), shape if op._attrs["compute_v"] else TensorShape([0])]
 
 
 def _twice(op: Operation) -> TensorShape:
@@ -123,6 +157,15 @@ def _turned(matrix: Any, adjoint: bool) -> Any:
     return jnp.conj(jnp.swapaxes(matrix, -1, -2)) if adjoint else matrix
 
 
+def _cholesky(x: Any) -> Any:
+    """Only the lower triangle counts; the gradient is that of a symmetric matrix."""
+    lower = jnp.tril(x)
+    whole = lower + jnp.conj(jnp.swapaxes(jnp.tril(x, -1), -1, -2))
+    symmetric = (x + jnp.conj(jnp.swapaxes(x, -1, -2))) / 2
+    value = lax.stop_gradient(whole) + (symmetric - lax.stop_gradient(symmetric))
+    return lax.linalg.cholesky(value, symmetrize_input=False)
+
+
 def _triangular(matrix: Any, right: Any, *, lower: bool, adjoint: bool) -> Any:
     return lax.linalg.triangular_solve(
         matrix, right, left_side=True, lower=lower, transpose_a=adjoint, conjugate_a=adjoint
@@ -163,7 +206,7 @@ define("MatrixBandPart", "input:T num_lower:Tindex num_upper:Tindex -> band:T", 
        Tindex=int64)
 define("Diag", "diagonal:T -> output:T", _diag, infer=_twice)
 define("DiagPart", "input:T -> diagonal:T", _diag_part, infer=_half)
-define("Cholesky", "input:T -> output:T", lambda x: lax.linalg.cholesky(x, symmetrize_input=False), infer=_checked)
+define("Cholesky", "input:T -> output:T", _cholesky, infer=_checked)
 define("MatrixInverse", "input:T -> output:T", lambda x, *, adjoint: _turned(jnp.linalg.inv(x), adjoint),
        infer=_checked, adjoint=False)
 define("MatrixDeterminant", "input:T -> output:T", lambda x: jnp.linalg.det(x),
@@ -175,9 +218,9 @@ define("MatrixSolve", "matrix:T rhs:T -> output:T",
        infer=of_types(_DECOMPOSED, _solved), adjoint=False)
 define("MatrixTriangularSolve", "matrix:T rhs:T -> output:T", _triangular, infer=of_types(_DECOMPOSED, _solved),
        lower=True, adjoint=False)
-define("Qr", "input:T -> q:T r:T", _qr, full_matrices=False)
-define("Svd", "input:T -> s:T u:T v:T", _svd, compute_uv=True, full_matrices=False)
-define("SelfAdjointEigV2", "input:T -> e:T v:T", _eigh, compute_v=True)
+define("Qr", "input:T -> q:T r:T", _qr, infer=_qr_shapes, full_matrices=False)
+define("Svd", "input:T -> s:T u:T v:T", _svd, infer=_svd_shapes, compute_uv=True, full_matrices=False)
+define("SelfAdjointEigV2", "input:T -> e:T v:T", _eigh, infer=_eigh_shapes, compute_v=True)
 define("Cross", "a:T b:T -> product:T", lambda a, b: jnp.cross(a, b), infer=of_types(REAL, infer.unchanged))
 # fmt: on
 
@@ -427,7 +470,7 @@ def logdet(matrix: Any, name: str | None = None) -> Tensor:
     """
     with rules.scope(name, "logdet", matrix):
         logs = apply("Log", matrix_diag_part(cholesky(matrix)))
-        result: Tensor = constant(2.0, logs.dtype.base_dtype) * reduce_sum(logs, [-1])
+        result: Tensor = 2.0 * reduce_sum(logs, [-1])
         return result
 
 

@@ -17,9 +17,9 @@ from monitored._graph.opdef import define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape, unknown_shape
 from monitored._ops import rules
-from monitored._ops.array import reshape, stop_gradient
+from monitored._ops.array import rank as rank_of
+from monitored._ops.array import reshape, squeeze, stop_gradient
 from monitored._ops.array import shape as shape_of
-from monitored._ops.array import squeeze
 from monitored._ops.fill import zeros_like
 from monitored._ops.lift import BOOL, NUMBER, Types, is_integer, listed, named, of_types
 
@@ -169,21 +169,18 @@ def reduced(op_type: str, value: Any, axis: Any, keepdims: bool, name: str | Non
         The result.
     """
     everything = axis is None
-    if everything:
-        value = convert_to_tensor(value, name="input_tensor")
-        axis = all_axes(value)
+    axis = all_axes(value) if everything else axis
     result: Tensor = apply(op_type, value, axis, name=name, keep_dims=keepdims)
     if everything and not keepdims:
         result.set_shape([])
     return result
 
 
-def all_axes(value: Tensor) -> Tensor:
-    """The axes of a tensor, as a tensor."""
-    rank = value.shape.ndims
-    if rank is not None:
-        return constant(np.arange(rank, dtype=np.int32))
-    result: Tensor = apply("Range", 0, apply("Rank", value), 1, name="range")
+def all_axes(value: Any) -> Tensor:
+    """The axes of a tensor, or a value that becomes one, as a tensor."""
+    if isinstance(value, Tensor) and value.shape.ndims is not None:
+        return constant(np.arange(value.shape.ndims, dtype=np.int32))
+    result: Tensor = apply("Range", 0, rank_of(value), 1, name="range")
     return result
 
 
@@ -254,8 +251,8 @@ def reduce_logsumexp(
         ValueError: If an axis is out of range, or an argument is given under both its names.
     """
     axis, keep = old_names(axis, keepdims, reduction_indices, keep_dims)
+    input_tensor = convert_to_tensor(input_tensor)
     with rules.scope(name, "ReduceLogSumExp", input_tensor):
-        input_tensor = convert_to_tensor(input_tensor, name="input_tensor")
         greatest = reduce_max(input_tensor, axis, keepdims=True)
         finite = apply("Select", apply("IsFinite", greatest), greatest, zeros_like(greatest))
         shift = stop_gradient(finite)
@@ -458,7 +455,7 @@ def norm(
     allowed: tuple[Any, ...] = ("euclidean", "fro", 1, 2, np.inf) if pair else ("euclidean", 1, 2, np.inf)
     if ord not in allowed and (pair or isinstance(ord, str) or not ord > 0):
         raise ValueError(f"'ord' must be a supported {'matrix' if pair else 'vector'} norm, got {ord}")
-    with rules.scope(name, "norm", tensor) as full:
+    with rules.scope(name, "norm", tensor):
         tensor = convert_to_tensor(tensor)
         if ord in ("euclidean", "fro") or (ord == 2 and not pair):
             axes = axis if axis is None or pair else [axis]
@@ -467,10 +464,7 @@ def norm(
             raise NotImplementedError("The spectral norm of matrices is not supported.")
         else:
             result = _norm_of_order(tensor, ord, axis, pair)
-        if keep:
-            kept: Tensor = apply("Identity", result, name=full)
-            return kept
-        return squeeze(result, axis)
+        return result if keep else squeeze(result, axis)
 
 
 def _times_itself(tensor: Tensor) -> Any:

@@ -278,7 +278,7 @@ def unsorted_segment_sqrt_n(data: Any, segment_ids: Any, num_segments: Any, name
 def _counts(data: Tensor, segment_ids: Tensor, num_segments: Any) -> Tensor:
     """How many entries each segment has, at least 1, in a shape that broadcasts against the segments' sums."""
     kind = data.dtype.base_dtype
-    each = apply("Fill", shape_of(segment_ids), convert_to_tensor(1, kind), name="ones")
+    each = ones(shape_of(segment_ids), kind)
     total = apply("UnsortedSegmentSum", each, segment_ids, num_segments)
     if data.shape.ndims is None or segment_ids.shape.ndims is None:
         raise TypeError("The ranks of the data and of the segments must be known.")

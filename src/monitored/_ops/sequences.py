@@ -71,16 +71,12 @@ def _linspace(start: Any, stop: Any, num: Any) -> Any:
     return start + places * ((stop - start) / np.asarray(count - 1, start.dtype))
 
 
-def _scanned(op: Operation) -> TensorShape:
-    axis, shape = constant_value(op._inputs[1]), op._inputs[0]._shape
-    if axis is not None and shape.ndims and not -shape.ndims <= int(axis.item()) < shape.ndims:
-        raise rules.misfit(op, f"Expected scan axis in the range [{-shape.ndims}, {shape.ndims}), but got {axis}")
-    return shape
-
-
 def _scan(function: Any, identity: float) -> Any:
     def lower(x: Any, axis: Any, *, exclusive: bool, reverse: bool) -> Any:
-        at = int(axis.item()) % x.ndim
+        at = int(axis.item())
+        if not -x.ndim <= at < x.ndim:
+            raise ValueError(f"Expected scan axis in the range [{-x.ndim}, {x.ndim}), but got {at}")
+        at %= x.ndim
         if exclusive:  # shifted by one, with the neutral element coming in
             ends = (-1, 1) if reverse else (1, -1)
             edges = [(*ends, 0) if i == at else (0, 0, 0) for i in builtins.range(x.ndim)]
@@ -101,11 +97,11 @@ define("Range", "start:Tidx limit:Tidx delta:Tidx -> output:Tidx", _range, infer
 define("LinSpace", "start:T stop:T num:Tidx -> output:T", _linspace, static=(2,), Tidx=int32,
        infer=of_types((bfloat16, float32, float64), _linspace_shape),
        fold=lambda start, stop, num: np.linspace(start, stop, int(num.item())))
-define("Cumsum", "x:T axis:Tidx -> out:T", _scan(lax.cumsum, 0), infer=of_types(NUMBER, _scanned), static=(1,),
+define("Cumsum", "x:T axis:Tidx -> out:T", _scan(lax.cumsum, 0), infer=of_types(NUMBER, infer.unchanged), static=(1,),
        exclusive=False, reverse=False, Tidx=int32)
-define("Cumprod", "x:T axis:Tidx -> out:T", _scan(lax.cumprod, 1), infer=of_types(NUMBER, _scanned), static=(1,),
+define("Cumprod", "x:T axis:Tidx -> out:T", _scan(lax.cumprod, 1), infer=of_types(NUMBER, infer.unchanged), static=(1,),
        exclusive=False, reverse=False, Tidx=int32)
-define("CumulativeLogsumexp", "x:T axis:Tidx -> out:T", _cumulative_logsumexp, infer=_scanned, static=(1,),
+define("CumulativeLogsumexp", "x:T axis:Tidx -> out:T", _cumulative_logsumexp, infer=infer.unchanged, static=(1,),
        exclusive=False, reverse=False, Tidx=int32)
 # fmt: on
 

@@ -16,6 +16,7 @@ from monitored._graph.opdef import StaticNeeded, define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import Dimension, TensorShape, unknown_shape
 from monitored._ops import rules
+from monitored._ops.fill import ones_like
 
 _PythonSlice: Final = builtins.slice  # `slice` is TensorFlow's here
 _BEGIN, _END, _STRIDES = 1, 2, 3  # the positions of StridedSlice's inputs
@@ -177,7 +178,7 @@ def _strided_slice(
             if cut.stride < 0:
                 reversed_axes.append(axis)
                 taken = taken[::-1]
-            static.append((taken.start, taken.stop, taken.step) if len(taken) else (0, 0, 1))
+            static.append((taken[0], taken[-1] + 1, taken.step) if len(taken) else (0, 0, 1))
     if moving:
         kind = np.result_type(*(s.dtype for s in starts if hasattr(s, "dtype")))
         x = lax.dynamic_slice(x, [np.asarray(s, kind) if isinstance(s, int) else s for s in starts], sizes)
@@ -311,11 +312,7 @@ def strided_slice(
         ValueError: If an index is out of range or a stride is 0.
     """
     if strides is None:
-        begin = convert_to_tensor(begin, name="begin")
-        strides = apply("OnesLike", begin, name="ones_like")
-        known = constant_value(begin)
-        if known is not None:
-            strides = constant(np.ones_like(known), name="strides")
+        strides = ones_like(begin)
     result: Tensor = apply(
         "StridedSlice", input_, begin, end, strides, name=name, begin_mask=begin_mask, end_mask=end_mask,
         ellipsis_mask=ellipsis_mask, new_axis_mask=new_axis_mask, shrink_axis_mask=shrink_axis_mask,
@@ -342,25 +339,25 @@ def slice_helper(tensor: Any, key: Any) -> Tensor:
     end: list[Any] = []
     strides: list[Any] = []
     masks = dict.fromkeys(_MASKS, 0)
-    with rules.scope(None, "strided_slice", tensor, *entries) as full:
-        for entry, item in enumerate(entries):
-            bit = 1 << entry
-            first, last, step = 0, 0, 1
-            if isinstance(item, _PythonSlice):
-                first, masks["begin_mask"] = _bound(item.start, masks["begin_mask"], bit)
-                last, masks["end_mask"] = _bound(item.stop, masks["end_mask"], bit)
-                step = 1 if item.step is None else _index(item.step)
-            elif item is Ellipsis:
-                masks["ellipsis_mask"] |= bit
-            elif item is None:
-                masks["new_axis_mask"] |= bit
-            else:
-                first = _index(item)
-                last = first + 1
-                masks["shrink_axis_mask"] |= bit
-            begin.append(first)
-            end.append(last)
-            strides.append(step)
+    for entry, item in enumerate(entries):
+        bit = 1 << entry
+        first, last, step = 0, 0, 1
+        if isinstance(item, _PythonSlice):
+            first, masks["begin_mask"] = _bound(item.start, masks["begin_mask"], bit)
+            last, masks["end_mask"] = _bound(item.stop, masks["end_mask"], bit)
+            step = 1 if item.step is None else _index(item.step)
+        elif item is Ellipsis:
+            masks["ellipsis_mask"] |= bit
+        elif item is None:
+            masks["new_axis_mask"] |= bit
+        else:
+            first = _index(item)
+            last = first + 1
+            masks["shrink_axis_mask"] |= bit
+        begin.append(first)
+        end.append(last)
+        strides.append(step)
+    with rules.scope(None, "strided_slice", tensor, *begin, *end) as full:
         bounds = _packed(begin, "stack"), _packed(end, "stack_1"), _packed(strides, "stack_2")
         result: Tensor = apply("StridedSlice", tensor, *_same_type(bounds), name=full, **masks)
         return result
@@ -386,8 +383,7 @@ def _index(item: Any) -> Any:
 
 def _packed(values: list[Any], name: str) -> Tensor:
     if any(isinstance(v, Tensor) or hasattr(v, "_as_tensor") for v in values):
-        packed: Tensor = apply("Pack", values, name=name)
-        return packed
+        return convert_to_tensor(values, name=name)
     array = np.asarray(values, np.int64)
     small = not values or np.abs(array).max() < 2**31
     return constant(array.astype(np.int32) if small else array, name=name)
