@@ -26,6 +26,7 @@ from monitored._ops.check import is_numeric_tensor as is_numeric_tensor
 from monitored._ops.math import is_finite as is_finite
 from monitored._ops.math import is_inf as is_inf
 from monitored._ops.math import is_nan as is_nan
+from monitored._ops.numerics import check_numerics as check_numerics
 from monitored._ops.printing import Assert as Assert
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "assert_same_float_dtype",
     "assert_scalar",
     "assert_type",
+    "check_numerics",
     "ensure_shape",
     "is_finite",
     "is_inf",

@@ -21,9 +21,14 @@ from monitored._ops.summary import merge_all as merge_all
 from monitored._ops.summary import scalar as scalar
 from monitored._ops.summary import tensor_summary as tensor_summary
 from monitored._ops.summary import text as text
+from monitored._train.summary_io import FileWriter as FileWriter
+from monitored._train.summary_io import FileWriterCache as FileWriterCache
+from monitored._train.summary_io import summary_iterator as summary_iterator
 
 __all__ = [
     "Event",
+    "FileWriter",
+    "FileWriterCache",
     "SessionLog",
     "Summary",
     "SummaryDescription",
@@ -34,6 +39,7 @@ __all__ = [
     "merge",
     "merge_all",
     "scalar",
+    "summary_iterator",
     "tensor_summary",
     "text",
 ]

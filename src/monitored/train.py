@@ -17,6 +17,11 @@ from monitored._checkpoint import get_checkpoint_state as get_checkpoint_state
 from monitored._checkpoint import latest_checkpoint as latest_checkpoint
 from monitored._checkpoint import remove_checkpoint as remove_checkpoint
 from monitored._checkpoint import update_checkpoint_state as update_checkpoint_state
+from monitored._train.checkpoint_utils import CheckpointReader as CheckpointReader
+from monitored._train.checkpoint_utils import NewCheckpointReader as NewCheckpointReader
+from monitored._train.checkpoint_utils import list_variables as list_variables
+from monitored._train.checkpoint_utils import load_checkpoint as load_checkpoint
+from monitored._train.checkpoint_utils import load_variable as load_variable
 from monitored._train.coordinator import Coordinator as Coordinator
 from monitored._train.coordinator import LooperThread as LooperThread
 from monitored._train.global_step import assert_global_step as assert_global_step
@@ -33,6 +38,8 @@ from monitored._train.learning_rate_decay import piecewise_constant as piecewise
 from monitored._train.learning_rate_decay import piecewise_constant_decay as piecewise_constant_decay
 from monitored._train.learning_rate_decay import polynomial_decay as polynomial_decay
 from monitored._train.meta_graph import export_meta_graph as export_meta_graph
+from monitored._train.monitored_session import MonitoredSession as MonitoredSession
+from monitored._train.monitored_session import SingularMonitoredSession as SingularMonitoredSession
 from monitored._train.moving_averages import ExponentialMovingAverage as ExponentialMovingAverage
 from monitored._train.optimizers import AdadeltaOptimizer as AdadeltaOptimizer
 from monitored._train.optimizers import AdagradOptimizer as AdagradOptimizer
@@ -46,7 +53,15 @@ from monitored._train.optimizers import RMSPropOptimizer as RMSPropOptimizer
 from monitored._train.queue_runner import QueueRunner as QueueRunner
 from monitored._train.queue_runner import add_queue_runner as add_queue_runner
 from monitored._train.queue_runner import start_queue_runners as start_queue_runners
+from monitored._train.records import BackgroundWriter as BackgroundWriter
+from monitored._train.records import pack_record as pack_record
+from monitored._train.records import read_records as read_records
 from monitored._train.saver import Saver as Saver
+from monitored._train.scaffold import Scaffold as Scaffold
+from monitored._train.session_creators import ChiefSessionCreator as ChiefSessionCreator
+from monitored._train.session_creators import SessionCreator as SessionCreator
+from monitored._train.session_creators import WorkerSessionCreator as WorkerSessionCreator
+from monitored._train.session_manager import SessionManager as SessionManager
 from monitored._train.session_run_hook import SessionRunArgs as SessionRunArgs
 from monitored._train.session_run_hook import SessionRunContext as SessionRunContext
 from monitored._train.session_run_hook import SessionRunHook as SessionRunHook
@@ -56,6 +71,9 @@ __all__ = [
     "AdadeltaOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
+    "BackgroundWriter",
+    "CheckpointReader",
+    "ChiefSessionCreator",
     "ClusterDef",
     "Coordinator",
     "ExponentialMovingAverage",
@@ -63,16 +81,23 @@ __all__ = [
     "GradientDescentOptimizer",
     "LooperThread",
     "MomentumOptimizer",
+    "MonitoredSession",
+    "NewCheckpointReader",
     "OptaxOptimizer",
     "Optimizer",
     "QueueRunner",
     "RMSPropOptimizer",
     "Saver",
     "SaverDef",
+    "Scaffold",
+    "SessionCreator",
+    "SessionManager",
     "SessionRunArgs",
     "SessionRunContext",
     "SessionRunHook",
     "SessionRunValues",
+    "SingularMonitoredSession",
+    "WorkerSessionCreator",
     "add_queue_runner",
     "assert_global_step",
     "checkpoint_exists",
@@ -89,10 +114,15 @@ __all__ = [
     "global_step",
     "inverse_time_decay",
     "latest_checkpoint",
+    "list_variables",
+    "load_checkpoint",
+    "load_variable",
     "natural_exp_decay",
+    "pack_record",
     "piecewise_constant",
     "piecewise_constant_decay",
     "polynomial_decay",
+    "read_records",
     "remove_checkpoint",
     "start_queue_runners",
     "update_checkpoint_state",
