@@ -117,3 +117,23 @@ def test_averages_of_variables_created_in_the_same_run() -> None:
         session.run(tf.global_variables_initializer())
         value, average = session.run([w, ema.average(w)])
         np.testing.assert_array_equal(value, average)
+
+
+@pytest.mark.parametrize("make", [lambda: tf.train.AdamOptimizer(0.1), lambda: tf.train.MomentumOptimizer(0.1, 0.9)])
+def test_applied_in_a_branch(make: Any) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        w = tf.get_variable("w", initializer=np.float32([1.0, 2.0]))
+        step = tf.train.get_or_create_global_step()
+        apply_now = tf.placeholder(tf.bool, [])
+        optimizer = make()
+        pairs = optimizer.compute_gradients(tf.reduce_sum(tf.square(w)))
+        train_op = tf.cond(apply_now, lambda: tf.group(optimizer.apply_gradients(pairs, step)), tf.no_op)
+        session.run(tf.global_variables_initializer())
+        session.run(train_op, {apply_now: False})
+        assert session.run(w).tolist() == [1.0, 2.0]
+        session.run(train_op, {apply_now: True})
+        value, count = session.run([w, step])
+        assert (value < [1.0, 2.0]).all()
+        assert count == 1
+        assert [v.op.name.split("/")[0] for v in optimizer.variables() if "power" not in v.name][0] == "w"
+        assert tf.get_collection(tf.GraphKeys.TRAIN_OP) == []

@@ -207,7 +207,7 @@ class Optimizer:
         if isinstance(train_op, Tensor):
             train_op = train_op.op
         train_ops = graph.get_collection_ref(GraphKeys.TRAIN_OP)
-        if train_op not in train_ops:
+        if train_op not in train_ops and not graph.building_function:
             train_ops.append(train_op)
         return train_op
 
