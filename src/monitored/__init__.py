@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import SummaryMetadata as SummaryMetadata
     from tensorboard.compat.proto.variable_pb2 import VariableDef as VariableDef
 
+from monitored import bitwise as bitwise
 from monitored import compat as compat
 from monitored import debugging as debugging
 from monitored import dtypes as dtypes
@@ -305,6 +306,7 @@ from monitored._ops.matrices import self_adjoint_eigvals as self_adjoint_eigvals
 from monitored._ops.matrices import slogdet as slogdet
 from monitored._ops.matrices import svd as svd
 from monitored._ops.matrices import trace as trace
+from monitored._ops.numerics import check_numerics as check_numerics
 from monitored._ops.printing import Assert as Assert
 from monitored._ops.printing import Print as Print
 from monitored._ops.printing import print_v2 as print
@@ -500,6 +502,7 @@ __all__ = [
     "betainc",
     "bfloat16",
     "bitcast",
+    "bitwise",
     "bool",
     "boolean_mask",
     "broadcast_dynamic_shape",
@@ -507,6 +510,7 @@ __all__ = [
     "broadcast_to",
     "cast",
     "ceil",
+    "check_numerics",
     "cholesky",
     "cholesky_solve",
     "clip_by_average_norm",

@@ -300,7 +300,8 @@ def _type_within(values: Any) -> dtypes.DType | None:
 def _pack(values: Any, dtype: dtypes.DType | None, name: str | None) -> Tensor:
     if dtype is None:  # the tensors inside tell the type of the numbers beside them
         dtype = _type_within(values)
-    with get_default_graph().name_scope(name or "packed") as scope:
+    graph = graph_for(tuple(values))
+    with graph.as_default(), graph.name_scope(name or "packed") as scope:
         parts = [convert_to_tensor(value, dtype, name=str(index)) for index, value in enumerate(values)]
         result: Tensor = apply("Pack", parts, name=scope, axis=0)
     return result
