@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 from monitored._checkpoint.files import os_errors_as_tf
-from monitored._graph.graph import Graph
+from monitored._graph.graph import Graph, get_default_graph
+from monitored._train.meta_graph import export_meta_graph
 from monitored._train.records import BackgroundWriter, read_records
 
 __all__ = ["FileWriter", "FileWriterCache", "summary_iterator"]
@@ -65,7 +66,7 @@ class FileWriter:
         if graph is not None or graph_def is not None:
             self.add_graph(graph, graph_def=graph_def)
             if isinstance(graph, Graph):
-                self.add_meta_graph(_meta_graph(graph))
+                self.add_meta_graph(export_meta_graph(graph=graph))
 
     def _open(self) -> BackgroundWriter:
         with os_errors_as_tf(self._logdir):
@@ -250,7 +251,7 @@ class FileWriterCache:
 
     @staticmethod
     def get(logdir: str | os.PathLike[str]) -> FileWriter:
-        """The writer for a directory, made when there is none.
+        """The writer for a directory, made when there is none: its file then begins with the default graph.
 
         Args:
             logdir: The directory.
@@ -262,7 +263,7 @@ class FileWriterCache:
         with FileWriterCache._lock:
             writer = FileWriterCache._cache.get(directory)
             if writer is None:
-                writer = FileWriterCache._cache[directory] = FileWriter(directory)
+                writer = FileWriterCache._cache[directory] = FileWriter(directory, get_default_graph())
             return writer
 
 
@@ -292,9 +293,3 @@ def _new_event(global_step: Any = None) -> Any:
     if global_step is not None:
         event.step = int(global_step)
     return event
-
-
-def _meta_graph(graph: Graph) -> Any:
-    from tensorboard.compat.proto import meta_graph_pb2
-
-    return meta_graph_pb2.MetaGraphDef(graph_def=graph.as_graph_def(add_shapes=True))

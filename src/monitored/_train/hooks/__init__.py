@@ -1,0 +1,27 @@
+"""The hooks that come with the library, one file for each."""
+
+from monitored._train.hooks.checkpoint_saver import CheckpointSaverHook, CheckpointSaverListener
+from monitored._train.hooks.feed_fn import FeedFnHook
+from monitored._train.hooks.final_ops import FinalOpsHook
+from monitored._train.hooks.global_step_waiter import GlobalStepWaiterHook
+from monitored._train.hooks.logging_tensor import LoggingTensorHook
+from monitored._train.hooks.nan_tensor import NanLossDuringTrainingError, NanTensorHook
+from monitored._train.hooks.step_counter import StepCounterHook
+from monitored._train.hooks.stop_at_step import StopAtStepHook
+from monitored._train.hooks.summary_saver import SummarySaverHook
+from monitored._train.hooks.timer import SecondOrStepTimer
+
+__all__ = [
+    "CheckpointSaverHook",
+    "CheckpointSaverListener",
+    "FeedFnHook",
+    "FinalOpsHook",
+    "GlobalStepWaiterHook",
+    "LoggingTensorHook",
+    "NanLossDuringTrainingError",
+    "NanTensorHook",
+    "SecondOrStepTimer",
+    "StepCounterHook",
+    "StopAtStepHook",
+    "SummarySaverHook",
+]

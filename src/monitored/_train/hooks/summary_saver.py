@@ -1,0 +1,109 @@
+"""`SummarySaverHook`: writes summaries to an event file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from monitored._train.hooks.global_steps import required_global_step
+from monitored._train.hooks.timer import SecondOrStepTimer
+from monitored._train.session_run_hook import (
+    SessionRunArgs,
+    SessionRunContext,
+    SessionRunHook,
+    SessionRunValues,
+)
+from monitored._train.summary_io import FileWriterCache
+
+__all__ = ["SummarySaverHook"]
+
+
+class SummarySaverHook(SessionRunHook):
+    """Writes summaries to an event file, every so many steps or seconds; the first run is written.
+
+    Args:
+        save_steps: Steps from one time to the next.
+        save_secs: Seconds from one time to the next, instead.
+        output_dir: The directory of the event file.
+        summary_writer: A `FileWriter` to use instead of that of `output_dir`. Without either nothing is written.
+        scaffold: A `Scaffold`, whose `summary_op` is written.
+        summary_op: A summary tensor, or a list of them, instead.
+        clock: Gives the time in seconds.
+
+    Raises:
+        ValueError: Unless exactly one of `save_steps` and `save_secs`, and of `scaffold` and `summary_op`, is given.
+    """
+
+    def __init__(
+        self,
+        save_steps: int | None = None,
+        save_secs: float | None = None,
+        output_dir: str | None = None,
+        summary_writer: Any = None,
+        scaffold: Any = None,
+        summary_op: Any = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if (scaffold is None) == (summary_op is None):
+            raise ValueError("Exactly one of scaffold or summary_op must be provided.")
+        self._timer = SecondOrStepTimer(save_secs, save_steps, clock)
+        self._summary_op = summary_op
+        self._scaffold = scaffold
+        self._output_dir = output_dir
+        self._summary_writer = summary_writer
+
+    def begin(self) -> None:
+        """Finds the global step and opens the event file."""
+        if self._summary_writer is None and self._output_dir:
+            self._summary_writer = FileWriterCache.get(self._output_dir)
+        self._global_step = required_global_step("SummarySaverHook")
+        self._step_args = SessionRunArgs({"global_step": self._global_step})
+        self._all_args: SessionRunArgs | None = None
+        self._next_step: int | None = None  # none before the first run
+        self._due = False
+
+    def before_run(self, run_context: SessionRunContext) -> SessionRunArgs | None:
+        """Asks for the global step, and for the summaries when they are due."""
+        if self._summary_writer is None:
+            return None
+        next_step = self._next_step
+        self._due = due = next_step is None or self._timer.should_trigger_for_step(next_step)
+        if not due:
+            return self._step_args
+        if self._all_args is None:  # the scaffold has its summaries only once it is complete
+            summaries = self._summaries()
+            self._all_args = SessionRunArgs(
+                {"global_step": self._global_step, "summary": summaries} if summaries else self._step_args.fetches
+            )
+        return self._all_args
+
+    def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
+        """Writes the summaries when they are due."""
+        writer = self._summary_writer
+        if writer is None:
+            return
+        if not self._due:  # the value is from before this run's step, and what is wanted is the next one's
+            self._next_step = run_values.results["global_step"] + 2
+            return
+        step = int(run_context.session.run(self._global_step))
+        if self._next_step is None:
+            from tensorboard.compat.proto import event_pb2
+
+            writer.add_session_log(event_pb2.SessionLog(status=event_pb2.SessionLog.START), step)
+        self._timer.update_last_triggered_step(step)
+        for summary in run_values.results.get("summary", ()):
+            writer.add_summary(summary, step)
+        self._next_step = step + 1
+
+    def end(self, session: Any = None) -> None:
+        """Waits until everything is in the file."""
+        if self._summary_writer is not None:
+            self._summary_writer.flush()
+
+    def _summaries(self) -> list[Any]:
+        found = self._summary_op if self._summary_op is not None else self._scaffold.summary_op
+        if found is None:
+            return []
+        return list(found) if isinstance(found, (list, tuple)) else [found]

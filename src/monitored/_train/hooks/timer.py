@@ -1,0 +1,84 @@
+"""`SecondOrStepTimer`: says when something that happens every so many seconds or steps is due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+__all__ = ["SecondOrStepTimer"]
+
+
+class SecondOrStepTimer:
+    """Says when something is due: every so many seconds, or every so many steps.
+
+    Args:
+        every_secs: Seconds from one time to the next.
+        every_steps: Steps from one time to the next.
+        clock: Gives the time in seconds.
+
+    Raises:
+        ValueError: Unless exactly one of `every_secs` and `every_steps` is given.
+    """
+
+    def __init__(
+        self,
+        every_secs: float | None = None,
+        every_steps: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if every_secs is None and every_steps is None:
+            raise ValueError("Either every_secs or every_steps should be provided.")
+        if every_secs is not None and every_steps is not None:
+            raise ValueError("Can not provide both every_secs and every_steps.")
+        self._every_secs = every_secs
+        self._every_steps = every_steps
+        self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets when it triggered, so that it is due at once."""
+        self._last_triggered_step: int | None = None
+        self._last_triggered_time: float | None = None
+        self._due_time = 0.0
+        self._due_step: float = 0
+
+    def should_trigger_for_step(self, step: int) -> bool:
+        """Whether it is due at a step (about 0.1 µs).
+
+        Args:
+            step: The present step.
+
+        Returns:
+            True at first, and when the seconds or steps have passed since the last `update_last_triggered_step`;
+            never twice for one step.
+        """
+        last = self._last_triggered_step
+        if last is None:
+            return True
+        if self._every_steps is not None:
+            return step >= self._due_step and step != last
+        return step != last and self._clock() >= self._due_time
+
+    def update_last_triggered_step(self, step: int) -> tuple[float | None, int | None]:
+        """Notes that it triggered.
+
+        Args:
+            step: The present step.
+
+        Returns:
+            The seconds and the steps since the last time; ``(None, None)`` for the first.
+        """
+        now = self._clock()
+        since: tuple[float | None, int | None] = (None, None)
+        if self._last_triggered_step is not None and self._last_triggered_time is not None:
+            since = now - self._last_triggered_time, step - self._last_triggered_step
+        self._last_triggered_step, self._last_triggered_time = step, now
+        if self._every_secs is not None:
+            self._due_time = now + self._every_secs
+        elif self._every_steps is not None:
+            self._due_step = step + self._every_steps
+        return since
+
+    def last_triggered_step(self) -> int | None:
+        """The step at which it last triggered, or None."""
+        return self._last_triggered_step
