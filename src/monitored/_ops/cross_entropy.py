@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import jax
@@ -14,9 +15,11 @@ from monitored._graph.opdef import define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape, broadcast_shape
 from monitored._ops.activations import relu
-from monitored._ops.array import reshape, shape, stop_gradient, transpose
+from monitored._ops.array import rank, reshape, shape, stop_gradient, transpose
+from monitored._ops.fill import zeros_like
 from monitored._ops.lift import FLOAT, LONG, of_types
 from monitored._ops.rules import either, misfit, scope, with_rank
+from monitored._ops.sequences import range
 
 __all__ = [
     "sigmoid_cross_entropy_with_logits",
@@ -166,13 +169,15 @@ def softmax_cross_entropy_with_logits_v2(
 
 
 def _classes_last(tensor: Tensor, axis: int) -> Tensor:
-    rank = tensor.shape.ndims
-    if rank is None:
-        raise ValueError(f"The rank of {tensor} must be known for an axis that is not the last: {axis}")
-    if not -rank <= axis < rank:
-        raise ValueError(f"axis {axis} is out of range for {tensor} of rank {rank}")
-    order = [i for i in range(rank) if i != axis % rank]
-    return transpose(tensor, [*order, axis % rank])
+    ndims = tensor.shape.ndims
+    if ndims is None:
+        if axis < 0:
+            raise ValueError(f"The rank of {tensor} must be known for a negative axis other than -1: {axis}")
+        others = [range(0, axis), range(axis + 1, rank(tensor)), [axis]]
+        return transpose(tensor, apply("ConcatV2", others, 0))
+    if not -ndims <= axis < ndims:
+        raise ValueError(f"axis {axis} is out of range for {tensor} of rank {ndims}")
+    return transpose(tensor, [*(i for i in builtins.range(ndims) if i != axis % ndims), axis % ndims])
 
 
 def _rows(tensor: Tensor) -> Tensor:
@@ -300,7 +305,7 @@ def sigmoid_cross_entropy_with_logits(
     with scope(name, "logistic_loss", logits, labels) as full:
         logits, labels = _alike(logits, labels, "labels")
         # max(x, 0) - x * z + log(1 + exp(-abs(x))), which never overflows.
-        zeros = apply("ZerosLike", logits, name="zeros_like")
+        zeros = zeros_like(logits)
         positive = apply("GreaterEqual", logits, zeros)
         above = apply("Select", positive, logits, zeros)
         negative = apply("Select", positive, -logits, logits)
@@ -336,8 +341,9 @@ def weighted_cross_entropy_with_logits(
         logits, labels = _alike(logits, labels, "labels")
         # (1 - z) * x + l * (log(1 + exp(-abs(x))) + max(-x, 0)) with l = 1 + (pos_weight - 1) * z.
         weight = 1 + (pos_weight - 1) * labels
+        linear = (1 - labels) * logits
         tail = apply("Log1p", apply("Exp", -apply("Abs", logits))) + relu(-logits)
-        result: Tensor = apply("Add", (1 - labels) * logits, weight * tail, name=full)
+        result: Tensor = apply("Add", linear, weight * tail, name=full)
         return result
 
 

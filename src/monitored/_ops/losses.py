@@ -13,7 +13,7 @@ from monitored._graph.constant import constant_value
 from monitored._graph.operation import Tensor
 from monitored._graph.shapes import TensorShape
 from monitored._ops.activations import relu
-from monitored._ops.array import stop_gradient
+from monitored._ops.array import rank, reshape, shape, stop_gradient
 from monitored._ops.cross_entropy import (
     sigmoid_cross_entropy_with_logits,
     softmax_cross_entropy_with_logits_v2,
@@ -559,20 +559,22 @@ def sparse_softmax_cross_entropy(
     with _scope(scope, "sparse_softmax_cross_entropy_loss", logits, labels, weights) as full:
         logits = convert_to_tensor(logits)
         labels = convert_to_tensor(labels)
-        labels = _squeezed(labels, logits.shape.ndims)
-        weights = convert_to_tensor(weights)
-        if weights.shape.ndims not in (None, 0):
-            weights = _squeezed(weights, None if labels.shape.ndims is None else labels.shape.ndims + 1)
+        labels = _of_rank(labels, rank(logits) - 1 if logits.shape.ndims is None else logits.shape.ndims - 1)
+        weights = _of_rank(weights, rank(labels) if labels.shape.ndims is None else labels.shape.ndims)
         losses = sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits, name="xentropy")
         return compute_weighted_loss(losses, weights, full, loss_collection, reduction)
 
 
-def _squeezed(tensor: Tensor, rank: int | None) -> Tensor:
-    """The tensor without its last dimension of size 1, where it has the given rank and not one less."""
-    if rank is None or tensor.shape.ndims != rank or tensor.shape[-1].value not in (None, 1):
-        return tensor
-    squeezed: Tensor = apply("Squeeze", tensor, squeeze_dims=[-1])
-    return squeezed
+def _of_rank(value: Any, wanted: Any) -> Tensor:
+    """The tensor without a last dimension of size 1, where that is one more than the rank it should have."""
+    tensor = convert_to_tensor(value)
+    known = tensor.shape.ndims
+    if known is not None and isinstance(wanted, int):
+        if known != wanted + 1 or tensor.shape[-1].value not in (None, 1):
+            return tensor
+        squeezed: Tensor = apply("Squeeze", tensor, squeeze_dims=[-1])
+        return squeezed
+    return tensor if known == 0 else reshape(tensor, shape(tensor)[:wanted])
 
 
 def _required(**arguments: Any) -> None:

@@ -18,6 +18,7 @@ from monitored._graph.shapes import TensorShape
 from monitored._ops.activations import bias_add, relu
 from monitored._ops.array import shape
 from monitored._ops.clip import clip_by_norm
+from monitored._ops.linalg import matmul
 from monitored._ops.random import random_uniform
 from monitored._ops.reductions import reduce_sum
 from monitored._ops.rules import misfit, scope, with_rank
@@ -122,7 +123,7 @@ def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) ->
         ValueError: If the shapes do not fit.
     """
     with scope(name, "in_top_k", predictions, targets):
-        result: Tensor = apply("InTopKV2", predictions, targets, k)
+        result: Tensor = apply("InTopKV2", predictions, targets, k, name=name)
         return result
 
 
@@ -153,25 +154,28 @@ def dropout(
     """
     rate = _rate(keep_prob, rate)
     with scope(name, "dropout", x, rate):
-        x = convert_to_tensor(x, name="x")
-        if not x.dtype.is_floating:
+        tensor = convert_to_tensor(x, name="x")
+        if not tensor.dtype.is_floating:
             raise ValueError(
-                f"x has to be a floating point tensor since it's going to be scaled. Got a {x.dtype!r} tensor instead."
+                f"x has to be a floating point tensor since it's going to be scaled. Got a {tensor.dtype!r} tensor "
+                "instead."
             )
         if isinstance(rate, numbers.Real):
             number = float(rate)
             if not 0 <= number < 1:
                 raise ValueError(f"rate must be a scalar tensor or a float in the range [0, 1), got {number:g}")
             if number == 0:
-                return x
-        rate = convert_to_tensor(rate, x.dtype, name="rate")
+                return tensor
+        rate = convert_to_tensor(rate, tensor.dtype, name="rate")
         rate.shape.assert_is_compatible_with(TensorShape([]))
-        draws = random_uniform(_noise_shape(x, noise_shape), seed=seed, dtype=x.dtype.base_dtype)
-        scaled = x * (1 / (1 - rate))
-        kept = apply("Cast", apply("GreaterEqual", draws, rate), DstT=x.dtype.base_dtype)
+        draws = random_uniform(_noise_shape(tensor, noise_shape), seed=seed, dtype=tensor.dtype.base_dtype)
+        scale = 1 / (1 - rate)
+        kept = apply("GreaterEqual", draws, rate)
+        scaled = tensor * scale
+        kept = apply("Cast", kept, DstT=tensor.dtype.base_dtype)
         result: Tensor = scaled * kept
         if noise_shape is not None:
-            result.set_shape(x.shape)
+            result.set_shape(tensor.shape)
         return result
 
 
@@ -238,10 +242,10 @@ def embedding_lookup(
             table, rows = _joined(parts, convert_to_tensor(ids, name="ids"), partition_strategy)
         found = apply("GatherV2", table, rows, 0, name=full)
         if max_norm is not None:
-            rank = rows.shape.ndims
-            if rank is None or found.shape.ndims is None:
-                raise ValueError("The ranks of ids and params must be known for max_norm")
-            found = clip_by_norm(found, max_norm, axes=list(range(rank, found.shape.ndims)))
+            rank = convert_to_tensor(table).shape.ndims
+            if rank is None:
+                raise ValueError("The rank of params must be known for max_norm")
+            found = clip_by_norm(found, max_norm, axes=list(range(1 - rank, 0)))
         result: Tensor = apply("Identity", found)
         return result
 
@@ -254,11 +258,12 @@ def _joined(parts: list[Any], ids: Tensor, strategy: str) -> tuple[Tensor, Tenso
         return table, ids  # parts hold consecutive rows
     if strategy != "mod":
         raise ValueError(f"Unrecognized partition strategy: {strategy}")
-    lengths = [t.shape[0].value for t in tables[:-1]]
-    if None in lengths:
-        raise ValueError("The numbers of rows of params must be known")
-    starts = np.cumsum([0, *lengths]).astype(ids.dtype.as_numpy_dtype)
-    return table, apply("GatherV2", starts, ids % len(parts), 0) + ids // len(parts)
+    starts: list[Any] = [0]
+    for rows in tables[:-1]:
+        length = rows.shape[0].value
+        starts.append(starts[-1] + (shape(rows, out_type=ids.dtype.base_dtype)[0] if length is None else length))
+    first = convert_to_tensor(starts, ids.dtype.base_dtype, name="starts")
+    return table, apply("GatherV2", first, ids % len(parts), 0) + ids // len(parts)
 
 
 def xw_plus_b(x: Any, weights: Any, biases: Any, name: str | None = None) -> Tensor:
@@ -277,7 +282,7 @@ def xw_plus_b(x: Any, weights: Any, biases: Any, name: str | None = None) -> Ten
         ValueError: If the shapes do not fit.
     """
     with scope(name, "xw_plus_b", x, weights, biases) as full:
-        return bias_add(apply("MatMul", x, weights), biases, name=full)
+        return bias_add(matmul(x, weights), biases, name=full)
 
 
 def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> Tensor:
@@ -296,7 +301,7 @@ def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> Te
         ValueError: If the shapes do not fit.
     """
     with scope(name, "relu_layer", x, weights, biases) as full:
-        return relu(bias_add(apply("MatMul", x, weights), biases), name=full)
+        return relu(bias_add(matmul(x, weights), biases), name=full)
 
 
 def zero_fraction(value: Any, name: str | None = None) -> Tensor:

@@ -19,7 +19,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import jax
@@ -83,7 +83,9 @@ def _axes(x: Any, ksize: Sequence[int], strides: Sequence[int], padding: str) ->
     axes = []
     for i, (window, stride) in enumerate(zip(ksize, strides, strict=True)):
         if window > 1 or stride > 1:
-            axes.append(_Axis(i, x.shape[i], window, stride, *pads(x.shape[i], window, stride, padding)))
+            axis = _Axis(i, x.shape[i], window, stride, *pads(x.shape[i], window, stride, padding))
+            # A single window does not move: with the greatest stride its gradient is simplest.
+            axes.append(axis if axis.count > 1 else replace(axis, stride=max(window, stride)))
     return axes
 
 
@@ -133,8 +135,8 @@ def _maximum(x: Any, axes: list[_Axis]) -> Any:
         return highest, place
 
     def backward(place: Any, gradient: Any) -> tuple[Any]:
-        def taken(number: int, gradient: Any, place: Any) -> Any:
-            return jnp.where(place == number, gradient, np.zeros((), dtype))
+        def taken(number: Any, gradient: Any, place: Any) -> Any:
+            return jnp.where(place == np.asarray(number).astype(place.dtype), gradient, np.zeros((), dtype))
 
         return (_gathered(taken, [(gradient, 0), (place, -1)], axes, shape),)
 
@@ -204,6 +206,8 @@ def _gathered(
         An array of that shape.
     """
     filled = [_filled(array, fill, axes) for array, fill in sources]
+    if all(axis.covering == 1 for axis in axes):
+        return _scattered(taken, filled, axes)
 
     def of_phase(phase: tuple[int, ...]) -> Any:
         total = None
@@ -224,6 +228,30 @@ def _gathered(
         parts = [_interleaved(parts[i : i + axis.stride], axis) for i in range(0, len(parts), axis.stride)]
     result: Any = parts[0]
     assert result.shape == shape
+    return result
+
+
+def _scattered(taken: Callable[..., Any], sources: list[Any], axes: list[_Axis]) -> Any:
+    """The same for windows that do not overlap, each of which gives to its own elements only."""
+    tiles = sources[0].shape
+    number: Any = np.zeros((), np.int32)
+    inside: Any = np.ones((), bool)
+    tiled: list[int] = []  # every pooled dimension becomes two: strides, and places within a stride
+    for i, size in enumerate(tiles):
+        axis = next((axis for axis in axes if axis.position == i), None)
+        number, inside = number[..., None], inside[..., None]
+        tiled.append(size)
+        if axis is not None:
+            places = np.arange(axis.stride)
+            number, inside = number[..., None] * axis.window + places, inside[..., None] & (places < axis.window)
+            tiled.append(1)
+    shares = taken(number, *(source.reshape(tiled) for source in sources))
+    shares = jnp.where(inside, shares, np.zeros((), shares.dtype))
+    result = shares.reshape(
+        [size * next((a.stride for a in axes if a.position == i), 1) for i, size in enumerate(tiles)]
+    )
+    for axis in axes:
+        result = lax.slice_in_dim(result, axis.before, axis.before + axis.size, axis=axis.position)
     return result
 
 
