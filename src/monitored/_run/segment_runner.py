@@ -2,7 +2,7 @@
 
 A hook that asks for the loss every hundredth step makes two plans whose segments change the same state: one with the
 loss among its outputs, one without. Compiling both would compile the training step twice. So segments with the same
-effects and inputs are merged when what the merged one adds to either is little work, and one executable serves both.
+inputs whose state is changed by the same operations are merged when what the merged one adds to either is little work, and one executable serves both.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from monitored._graph.effects import bodies_of
+from monitored._graph.effects import bodies_of, effects_of
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.lower import NeedHost, NeedStatic, lower_segment
 from monitored._plan.plan import Segment
@@ -32,7 +32,7 @@ _UNKNOWN_SIZE: Final = 64  # stands for a dimension not known before running
 
 
 class CompiledSegments:
-    """The executables of a session's segments, found by what the segments change.
+    """The executables of a session's segments, found by the operations with which the segments change state.
 
     Attributes:
         compiles: How many executables have been made.
@@ -47,7 +47,7 @@ class CompiledSegments:
 
     def find(self, segment: Segment) -> CompiledSegment:
         """What carries a segment out: one that is there already, widened if need be, or a new one."""
-        effects = frozenset((*segment.updates, *segment.creates))
+        effects = frozenset(op for op in segment.ops if effects_of(op).writes)
         if not effects or segment.static:
             return CompiledSegment(segment, self)
         with self._lock:
@@ -228,7 +228,7 @@ def _getter(keys: tuple[Operation, ...]) -> Callable[[dict[Operation, Any]], tup
 
 def _merged(one: Segment, other: Segment) -> Segment | None:
     """A segment that does what both do, `one` itself if it does; None unless that is little more than either."""
-    if set(one.inputs) != set(other.inputs) or set(one.updates) != set(other.updates):
+    if set(one.inputs) != set(other.inputs):
         return None
     ops = sorted({*one.ops, *other.ops}, key=lambda op: op._id)
     outputs = tuple(dict.fromkeys((*one.outputs, *other.outputs)))
