@@ -57,7 +57,7 @@ class SecondOrStepTimer:
             return True
         if self._every_steps is not None:
             return step >= self._due_step and step != last
-        return step != last and self._clock() >= self._due_time
+        return self._clock() >= self._due_time and step != last
 
     def update_last_triggered_step(self, step: int) -> tuple[float | None, int | None]:
         """Notes that it triggered.
