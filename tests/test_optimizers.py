@@ -18,7 +18,7 @@ def test_like_tensorflow(name: str) -> None:
     replay.check(name, relative=1e-4)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=7), st.integers(0, 2**16))
 def test_sparse_updates_are_dense_ones_on_the_rows(indices: list[int], seed: int) -> None:
     random = np.random.default_rng(seed)
