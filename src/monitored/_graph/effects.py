@@ -6,6 +6,7 @@ counter. Operations with bodies (branches, loops) have the effects of what their
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,14 +41,21 @@ def variable_of(ref: Tensor) -> Operation:
             raise TypeError(f"'{ref.name}' (op: '{op.type}') refers to no variable.")
 
 
-def variable_read_by(tensor: Tensor) -> Operation | None:
-    """The variable that using a tensor reads, at the place of the use; None for tensors with values of their own."""
+def variable_read_by(tensor: Tensor, given: Container[Tensor] = ()) -> Operation | None:
+    """The variable that using a tensor reads, at the place of the use; None for tensors with values of their own.
+
+    Args:
+        tensor: The tensor.
+        given: Tensors that have values of their own in this run, being fed.
+    """
+    if tensor in given:
+        return None
     op = tensor.op
     if op.type in VARIABLE_TYPES:
         return op
     if op.type == "Identity" and op.inputs[0].dtype._is_ref_dtype:
         source = op.inputs[0]
-        if op.name == f"{source.op.name}/read" and source.op.type in VARIABLE_TYPES:
+        if op.name == f"{source.op.name}/read" and source.op.type in VARIABLE_TYPES and source not in given:
             return source.op
     if tensor.dtype._is_ref_dtype and op.graph._captured_tensor(tensor) is not None:
         return variable_of(tensor)
@@ -88,7 +96,7 @@ def effects_of(op: Operation, fed: frozenset[Tensor] = frozenset()) -> Effects:
             if not definition.overwrites:
                 reads[variable] = None
         elif not host or not tensor.dtype._is_ref_dtype:  # host ops look at references, not through them
-            read = variable_read_by(tensor)
+            read = variable_read_by(tensor, fed)
             if read is not None and not (tensor.dtype._is_ref_dtype and bodies_of(op)):
                 reads[read] = None
     if op.type in VARIABLE_TYPES:

@@ -46,9 +46,9 @@ def build_plan(
     return _Builder(tuple(dict.fromkeys(fetches)), feeds, static, done, hosted).build()
 
 
-def is_source(tensor: Tensor) -> bool:
-    """Whether a tensor has a value without anything being run: a constant or a variable."""
-    return tensor.op.type == "Const" or variable_read_by(tensor) is not None
+def is_source(tensor: Tensor, fed: frozenset[Tensor]) -> bool:
+    """Whether a tensor has a value without anything being run: fed, a constant, or a variable."""
+    return tensor in fed or tensor.op.type == "Const" or variable_read_by(tensor, fed) is not None
 
 
 def is_foldable(tensor: Tensor, given: Iterable[Tensor]) -> bool:
@@ -88,7 +88,7 @@ class _Builder:
         stack: list[Operation] = []
 
         def want(tensor: Tensor) -> None:
-            if tensor not in fed and not (is_source(tensor) and tensor not in self.static):
+            if tensor not in fed and (tensor in self.static or not is_source(tensor, fed)):
                 stack.append(tensor.op)
 
         for fetch in self.fetches:
@@ -124,7 +124,7 @@ class _Builder:
             stack.extend(tensor.op.inputs)
 
     def _is_host(self, op: Operation) -> bool:
-        read_on_host = variable_read_by(op.outputs[0]) is not None if op.outputs else False
+        read_on_host = bool(op.outputs) and variable_read_by(op.outputs[0], self.feeds) is not None
         return self.effects[op].host or op in self.hosted or op in self.folded or read_on_host
 
     def _find_waits(self, fed: frozenset[Tensor]) -> None:
@@ -181,7 +181,7 @@ class _Builder:
         variables: dict[Tensor, Operation] = {}
         early: dict[Operation, list[Tensor]] = {}  # fetched variables that the run changes: their values before that
         for tensor in tensors:
-            variable = None if tensor in fed or tensor in self.static else variable_read_by(tensor)
+            variable = None if tensor in self.static else variable_read_by(tensor, fed)
             if variable is not None and variable in written:
                 early.setdefault(variable, []).append(tensor)
             elif variable is not None:
@@ -228,7 +228,7 @@ class _Builder:
                     continue
                 if tensor in self.static:
                     used_statically[tensor] = None
-                elif tensor in fed or not (tensor.op in inside or is_source(tensor)):
+                elif tensor in fed or not (tensor.op in inside or is_source(tensor, fed)):
                     inputs[tensor] = None
             # State that is overwritten first is never looked at.
             reads.update((s, None) for s in effects.reads if s not in writes)

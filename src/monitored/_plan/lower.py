@@ -8,16 +8,20 @@ planned again with that value computed beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from monitored import errors
+from monitored._graph import dtypes
 from monitored._graph.constant import constant_value, fold, shape_value
 from monitored._graph.effects import bodies_of, variable_of, variable_read_by
+from monitored._graph.func_graph import FuncGraph
+from monitored._graph.graph import Graph
 from monitored._graph.opdef import ShapesVary, StaticNeeded
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.build import is_foldable
@@ -67,7 +71,7 @@ def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> 
         scope.run(segment.ops)
         outputs = []
         for tensor in segment.outputs:
-            variable = variable_read_by(tensor) if tensor not in values else None
+            variable = variable_read_by(tensor, values)
             value = scope.value(tensor) if variable is None else at_start[variable]
             # A buffer of the state itself must not leave: a later run donates it.
             outputs.append(jnp.copy(value) if any(value is s for s in at_start.values()) else jnp.asarray(value))
@@ -97,6 +101,8 @@ class Lowering:
         static: The values known before compiling.
         state: The current values of variables and random streams.
         differentiated: Operations with a gradient among the operations being lowered.
+        differentiating: Whether what is being lowered will be differentiated by JAX.
+        replaced: Functions that take the place of some operations' lowerings.
     """
 
     def __init__(
@@ -111,6 +117,8 @@ class Lowering:
         self.static = static
         self.state = state
         self.differentiated: dict[Operation, Operation] = {}
+        self.differentiating = False
+        self.replaced: dict[Operation, Callable[[Lowering], Sequence[Array]]] = {}
         self._boundary = boundary
         self._outer = given
         self._known: dict[Tensor, np.ndarray[Any, Any]] = {}
@@ -121,25 +129,34 @@ class Lowering:
         for op in ops:
             if op.op_def.lower is None and op.type != "VJP" and not bodies_of(op):
                 continue  # structural: constants, placeholders, variables, no-ops
-            if op.outputs and variable_read_by(op.outputs[0]) is not None:
+            if op.outputs and variable_read_by(op.outputs[0], self.values) is not None:
                 continue  # a reading alias: read where it is used
             try:
                 outputs = self._lower(op)
             except NeedStatic as need:
-                if bodies_of(op) and need.tensor.graph is not op.graph:
-                    raise NeedHost(op) from None  # asked for within a body, where nothing can be known beforehand
+                if _stands_within(need.tensor.graph, op.graph):
+                    self._give_to_host(op)  # asked for within a body, where nothing can be known beforehand
                 raise
             except StaticNeeded as need:
                 raise NeedStatic(self._demanded(op.inputs[need.position])) from None
-            except ShapesVary:
-                raise NeedHost(op) from None
-            except (NeedHost, errors.OpError):
+            except (ShapesVary, NeedHost):
+                self._give_to_host(op)
+            except errors.OpError:
                 raise
             except (TypeError, ValueError, IndexError, ZeroDivisionError, NotImplementedError) as error:
                 given = ", ".join(f"{t.name} {self._describe(t)}" for t in op.inputs)
                 raise errors.InvalidArgumentError(op.node_def, op, f"{error} (inputs: {given})") from error
             for tensor, value in zip(op._outputs, outputs, strict=True):
                 self.values[tensor] = value
+
+    def _give_to_host(self, op: Operation) -> NoReturn:
+        if op.type == "VJP":
+            raise errors.UnimplementedError(
+                op.node_def, op,
+                f"The gradient of '{op._attrs['forward']}' cannot be computed: its values change shape, or its body holds "
+                "operations of the host, so that it runs step by step on the host.",
+            ) from None  # fmt: skip
+        raise NeedHost(op) from None
 
     def value(self, tensor: Tensor) -> Array:
         """The present value of a tensor: computed, constant, or the variable that it reads."""
@@ -149,7 +166,7 @@ class Lowering:
             return self.static[tensor]
         if tensor.op.type == "Const":
             return tensor.op._attrs["value"]
-        variable = variable_read_by(tensor)
+        variable = variable_read_by(tensor, self.values)
         if variable is None:
             raise AssertionError(f"{tensor.name} is used before it is computed")
         return self.state[variable]
@@ -186,11 +203,16 @@ class Lowering:
         constant = constant_value(tensor)
         if constant is not None:
             return constant
+        computed = self.values.get(tensor)
+        if isinstance(computed, np.ndarray):
+            return computed
         op = tensor.op
         captured = op.graph._captured_tensor(tensor)
         if captured is not None and self._outer is not None:
             return self._outer.known(captured)
         if op.type in ("Shape", "Size", "Rank"):
+            if not self._has(op.inputs[0]):
+                raise NeedStatic(tensor)
             value = shape_value(op, np.shape(self.value(op.inputs[0])))
             assert value is not None
             return value
@@ -200,9 +222,16 @@ class Lowering:
         assert value is not None
         return value
 
+    def _has(self, tensor: Tensor) -> bool:
+        return tensor in self.values or tensor in self.static or tensor.op.type == "Const" or (
+            variable_read_by(tensor) is not None
+        )  # fmt: skip
+
     # -- one operation --------------------------------------------------------------------------------------
 
     def _lower(self, op: Operation) -> Sequence[Array]:
+        if op in self.replaced:
+            return self.replaced[op](self)
         gradient = self.differentiated.get(op)
         if op.type == "VJP" and gradient is None:
             pullback = self._pullbacks.get(_forward_of(op))
@@ -216,7 +245,8 @@ class Lowering:
         wrt: Sequence[int] = gradient._attrs["wrt"]
 
         def differentiable(*chosen: Array) -> tuple[list[Array], tuple[Sequence[Array], State]]:
-            outputs, updates = call(_with(arguments, wrt, chosen))
+            with self._differentiating():
+                outputs, updates = call(_with(arguments, wrt, chosen))
             return [outputs[i] for i in gradient._attrs["given"]], (outputs, updates)
 
         primals = [jnp.asarray(arguments[i]) for i in wrt]
@@ -308,7 +338,8 @@ class Lowering:
             inputs = [fixed.get(i, v) for i, v in enumerate(values[:count])]
 
             def run(*chosen: Array) -> list[Array]:
-                outputs, _ = function(_with(inputs, wrt, chosen))
+                with self._differentiating():
+                    outputs, _ = function(_with(inputs, wrt, chosen))
                 return [outputs[i] for i in given]
 
             cotangents = [jnp.asarray(v) for v in values[count:]]
@@ -318,13 +349,32 @@ class Lowering:
 
     def body(self, values: dict[Tensor, Array], state: State) -> Lowering:
         """A scope for lowering the body of a branch or loop, in which values known here stay known."""
-        return Lowering(values, {}, state, frozenset(), self)
+        scope = Lowering(values, {}, state, frozenset(), self)
+        scope.differentiating = self.differentiating
+        return scope
+
+    @contextmanager
+    def _differentiating(self) -> Iterator[None]:
+        before, self.differentiating = self.differentiating, True
+        try:
+            yield
+        finally:
+            self.differentiating = before
 
     def _describe(self, tensor: Tensor) -> str:
         try:
             return str(tuple(np.shape(self.value(tensor))))
         except (AssertionError, KeyError):
             return "of unknown shape"
+
+
+def _stands_within(graph: Graph, outer: Graph) -> bool:
+    """Whether a graph is a body within another."""
+    while isinstance(graph, FuncGraph):
+        graph = graph.outer
+        if graph is outer:
+            return True
+    return False
 
 
 def _forward_of(op: Operation) -> Operation:
@@ -346,4 +396,5 @@ def _as_declared(value: Array, tensor: Tensor) -> Array:
     """The value with the type that the graph promises."""
     wanted = np.dtype(tensor.dtype.as_numpy_dtype)
     value = jnp.asarray(value) if not hasattr(value, "dtype") else value
-    return value if value.dtype == wanted else jnp.asarray(value, wanted)
+    # A handle is what its operation makes of it.
+    return value if value.dtype == wanted or tensor.dtype == dtypes.resource else jnp.asarray(value, wanted)

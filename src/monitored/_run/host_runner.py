@@ -29,19 +29,15 @@ class HostRunner:
     def __call__(self, values: Values, context: HostContext) -> None:
         """Runs the step on values by tensor, and adds its outputs to them."""
         op = self.op
-        variable = variable_read_by(op._outputs[0]) if op._outputs else None
+        variable = variable_read_by(op._outputs[0], values) if op._outputs else None
         if variable is not None:
             results: Sequence[Any] = [context.store.read_one(variable)]
         elif self._folded:
             results = _folded(op, values, context)
-        elif bodies_of(op):
-            interpret = op.op_def.interpret
-            if interpret is None:
-                raise errors.UnimplementedError(op.node_def, op, f"'{op.name}' cannot hold operations of the host.")
-            results = interpret(context, op, *(_host_value(t, values, context) for t in op.inputs))
         else:
-            host = op.op_def.host
-            assert host is not None
+            host = op.op_def.interpret if bodies_of(op) else op.op_def.host or op.op_def.interpret
+            if host is None:
+                raise errors.UnimplementedError(op.node_def, op, f"'{op.name}' cannot be run on the host.")
             results = host(context, op, *(_host_value(t, values, context) for t in op.inputs))
         values.update(zip(op._outputs, results, strict=True))
 
@@ -70,7 +66,7 @@ def _host_value(tensor: Tensor, values: Values, context: HostContext) -> Any:
         return op._attrs["value"]
     if op.type in VARIABLE_TYPES and tensor.dtype._is_ref_dtype:
         return op
-    variable = variable_read_by(tensor)
+    variable = variable_read_by(tensor, values)
     if variable is not None:
         return context.store.read_one(variable)
     return op

@@ -2,7 +2,8 @@
 
 A hook that asks for the loss every hundredth step makes two plans whose segments change the same state: one with the
 loss among its outputs, one without. Compiling both would compile the training step twice. So segments with the same
-inputs whose state is changed by the same operations are merged when what the merged one adds to either is little work, and one executable serves both.
+inputs whose state is changed by the same operations are merged when what the merged one adds to either is little work,
+and one executable serves both.
 """
 
 from __future__ import annotations
