@@ -12,6 +12,7 @@ from monitored._graph import dtypes
 from monitored._graph.build import apply, convert_to_tensor
 from monitored._graph.constant import constant_value
 from monitored._graph.dtypes import DType, as_dtype
+from monitored._graph.graph import get_default_graph
 from monitored._graph.opdef import REQUIRED, define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape, as_shape
@@ -54,10 +55,9 @@ def _compare(
         condition = apply(op_type, x, y)
         text = f"Condition x {symbol} y did not hold element-wise:"
         names = (f"x ({x.name}) = ", f"y ({y.name}) = ")
-        if data is None:
-            data = [text, names[0], x, names[1], y]
-            if message is not None:
-                data = [message, *data]
+        data = [text, names[0], x, names[1], y] if data is None else list(data)
+        if message is not None:
+            data = [message, *data]
         known_x, known_y = constant_value(x), constant_value(y)
         if known_x is not None and known_y is not None:
             lines = [text, names[0], str(known_x), names[1], str(known_y)]
@@ -105,6 +105,7 @@ def assert_equal(
     Raises:
         InvalidArgumentError: If the values are known already and it does not hold.
     """
+    get_default_graph().unique_name(name or "assert_equal")  # so TensorFlow's scope has a number from the first on
     return _compare("assert_equal", "Equal", "==", np.equal, x, y, data, summarize, message, name)
 
 
@@ -232,7 +233,15 @@ def _rank_check(
         if data is None:
             text = f"Tensor {x.name} must have rank {phrase}".rstrip()
             data = [message, text, *wanted, "Received shape: ", apply("Shape", x, out_type=dtypes.int32)]
-        return Assert(condition(apply("Rank", x), wanted), data, summarize=summarize)
+        with get_default_graph().control_dependencies(
+            [_assert_is_scalar(rank) for rank in wanted if rank.shape.ndims is None]
+        ):
+            return Assert(condition(apply("Rank", x), wanted), data, summarize=summarize)
+
+
+def _assert_is_scalar(rank: Tensor) -> Operation:
+    text = "Rank must be a scalar. Received rank: "
+    return Assert(apply("Equal", apply("Rank", rank), 0), [text, rank], name="assert_rank/Assert")
 
 
 def assert_rank(

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from monitored import errors
 from monitored._graph import dtypes, infer
 from monitored._graph.build import apply, convert_to_tensor
@@ -187,6 +189,8 @@ def _template(item: Any, found: Callable[[Tensor], None]) -> str:
 
 
 def _assert(context: Any, op: Operation, condition: Any, *data: Any) -> tuple[()]:
+    if np.ndim(condition):
+        raise errors.InvalidArgumentError(None, op, f"condition must be a scalar, but its shape is {condition.shape}")
     if not condition:
         text = " ".join(leading_values(item, op._attrs["summarize"]) for item in data)
         raise errors.InvalidArgumentError(None, op, f"assertion failed: {text}")
