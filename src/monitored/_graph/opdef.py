@@ -149,7 +149,7 @@ def define(
             the new values of the state that the bodies change.
         stateful: The op has an effect outside the graph, so it runs exactly once, in program order.
         grad: ``grad(op, *output_gradients)`` builds the gradients with respect to the inputs (None where there
-            is none). By default they are `jax.vjp` of `lower`.
+            is none, NotImplemented for the default). By default they are `jax.vjp` of `lower`.
         no_grad: Nothing flows back through this op.
         attrs: The attributes that the signature does not imply, with their defaults (`REQUIRED`: none). For a
             type attribute it gives the default type.

@@ -19,6 +19,7 @@ from monitored._ops import rules
 from monitored._ops.array import reshape
 from monitored._ops.array import shape as shape_of
 from monitored._ops.lift import broadcast
+from monitored._ops.sparse_gradients import gather_gradient
 
 _DROP = lax.GatherScatterMode.FILL_OR_DROP  # indices out of range read 0 and write nothing, as on TensorFlow's GPUs
 
@@ -264,7 +265,8 @@ def _invert_permutation(x: Any) -> Any:
 define("Select", "condition:bool t:T e:T -> output:T", _select, infer=_selected, fold=_select_numpy)
 define("SelectV2", "condition:bool t:T e:T -> output:T", _select_broadcast, infer=_selected_broadcast, fold=np.where)
 define("GatherV2", "params:Tparams indices:Tindices axis:Taxis -> output:Tparams", _gather, infer=_gathered,
-       static=(2,), fold=lambda params, indices, axis: np.take(params, indices, int(axis.item())), batch_dims=0)
+       static=(2,), fold=lambda params, indices, axis: np.take(params, indices, int(axis.item())), grad=gather_gradient,
+       batch_dims=0)
 define("GatherNd", "params:Tparams indices:Tindices -> output:Tparams", _gather_nd, infer=_gathered_nd,
        fold=lambda params, indices: params[tuple(np.moveaxis(indices, -1, 0))])
 define("ScatterNd", "indices:Tindices updates:T shape:Tindices -> output:T", _scatter_nd, infer=_scattered, static=(2,))

@@ -201,9 +201,11 @@ class _Backward:
         definition = op.op_def
         if definition.no_grad or definition.updates:
             return
+        results: Any = NotImplemented
         if definition.grad is not None:
             with self.graph.name_scope(f"{op.name}_grad"):
                 results = definition.grad(op, *received)
+        if results is not NotImplemented:
             results = results if isinstance(results, (list, tuple)) else [results]
             for tensor, gradient in zip(op.inputs, results, strict=True):
                 if gradient is not None and self._key_of(tensor) in self.reached:
