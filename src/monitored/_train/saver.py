@@ -48,6 +48,7 @@ __all__ = ["Saver"]
 _log = logging.getLogger("monitored")
 
 _V2: Final = 2  # SaverDef.V2
+_NAMES: Final = ("save_tensor_name", "restore_op_name", "filename_tensor_name")  # of nodes, in a SaverDef
 _FILE_OF_A_CHECKPOINT: Final = re.compile(r"(.+)\.(index|meta|data-\d{5}-of-\d{5})")
 
 Path = str | os.PathLike[str]
@@ -91,7 +92,7 @@ class Saver:
             keep_checkpoint_every_n_hours: In addition, one checkpoint is kept for good every so many hours.
             name: The name scope of the nodes, ``'save'`` by default; with `saver_def`, the scope that it was
                 imported into.
-            restore_sequentially: Whether the nodes restore the variables one after the other.
+            restore_sequentially: Accepted; a restore loads all variables at once.
             saver_def: A `SaverDef` whose nodes the graph holds already.
             builder: Not supported: must be None.
             defer_build: Whether nodes are added only by `build`.
@@ -122,7 +123,6 @@ class Saver:
         self._max_to_keep = max_to_keep
         self._keep_hours = keep_checkpoint_every_n_hours
         self._name = name
-        self._restore_sequentially = restore_sequentially
         self._allow_empty = allow_empty
         self._pad_step_number = pad_step_number
         self._save_relative_paths = save_relative_paths
@@ -170,7 +170,7 @@ class Saver:
             raise ValueError("No variables to save")
         self._variables = {name: reference.op for name, reference in named.items()}
         if named:
-            nodes = add_nodes(named, self._name, self._filename, self._reshape, self._restore_sequentially)
+            nodes = add_nodes(named, self._name, self._filename, self._reshape)
             self.saver_def = saver_pb2.SaverDef(
                 filename_tensor_name=nodes[0],
                 save_tensor_name=nodes[1],
@@ -188,12 +188,11 @@ class Saver:
 
         saver_def = saver_pb2.SaverDef()
         saver_def.CopyFrom(self.saver_def)
-        if self._name:
-            for field in ("filename_tensor_name", "save_tensor_name", "restore_op_name"):
-                setattr(saver_def, field, f"{self._name}/{getattr(saver_def, field)}")
-        for field in ("filename_tensor_name", "save_tensor_name", "restore_op_name"):
+        for field in _NAMES:
             if not getattr(saver_def, field):
                 raise ValueError(f"saver_def must specify the {field}: {saver_def}")
+            if self._name:
+                setattr(saver_def, field, f"{self._name}/{getattr(saver_def, field)}")
         graph = get_default_graph()
         self._variables = saved_by(graph, saver_def.save_tensor_name)
         self.saver_def, self._graph = saver_def, graph
@@ -447,7 +446,7 @@ class Saver:
             return None
         proto = type(self.saver_def)()
         proto.CopyFrom(self.saver_def)
-        for field in ("filename_tensor_name", "save_tensor_name", "restore_op_name"):
+        for field in _NAMES:
             setattr(proto, field, getattr(proto, field).removeprefix(prefix))
         return proto
 

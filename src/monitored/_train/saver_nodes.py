@@ -10,7 +10,7 @@ the session's state directly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from monitored import errors
@@ -21,7 +21,7 @@ from monitored._graph.effects import VARIABLE_TYPES, variable_read_by
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation, Tensor
 from monitored._ops.array import placeholder_with_default
-from monitored._ops.control_flow import group, no_op
+from monitored._ops.control_flow import group
 from monitored._ops.io import restore_v2, save_v2
 
 __all__: list[str] = []
@@ -42,7 +42,7 @@ def named_variables(var_list: Any) -> dict[str, Tensor]:
     """
     if isinstance(var_list, Mapping):
         pairs = [(name, _reference(name, value)) for name, value in var_list.items()]
-    elif isinstance(var_list, Iterable) and not isinstance(var_list, (str, bytes, Tensor)):
+    elif isinstance(var_list, (list, tuple, set)):
         references = [_reference(None, value) for value in var_list]
         pairs = [(reference.op.name, reference) for reference in references]
     else:
@@ -72,9 +72,7 @@ def _reference(name: str | None, value: Any) -> Tensor:
     )
 
 
-def add_nodes(
-    named: Mapping[str, Tensor], name: str | None, filename: str, reshape: bool, restore_sequentially: bool
-) -> tuple[str, str, str]:
+def add_nodes(named: Mapping[str, Tensor], name: str | None, filename: str, reshape: bool) -> tuple[str, str, str]:
     """Adds a saver's nodes to the graph of its variables.
 
     Args:
@@ -82,7 +80,6 @@ def add_nodes(
         name: The nodes' name scope; ``'save'`` by default.
         filename: The checkpoint's path for a run that is not fed one.
         reshape: Whether restored values are given the variables' shapes.
-        restore_sequentially: Whether each variable waits for the one before it.
 
     Returns:
         What a `SaverDef` names: the tensor to feed the path, the one to fetch to save, the operation that restores.
@@ -99,11 +96,8 @@ def add_nodes(
         done.op._set_attr("_class", [f"loc:@{path.op.name}".encode()])
         with graph.device("/cpu:0"):
             values = restore_v2(path, list(named), [reference.dtype.base_dtype for reference in references])
-        assigned: list[Operation] = []
-        for reference, value in zip(references, values, strict=True):
-            with graph.control_dependencies(assigned[-1:] if restore_sequentially else []):
-                assigned.append(_add_assign(reference, value, reshape))
-        restored = group(*assigned, name="restore_all") if assigned else no_op("restore_all")
+        assigned = [_add_assign(ref, value, reshape) for ref, value in zip(references, values, strict=True)]
+        restored = group(*assigned, name="restore_all")
     return path.name, done.name, restored.name
 
 

@@ -293,8 +293,11 @@ class SessionManager:
         deadline = self._clock() + max_wait_secs
         while True:
             state = get_checkpoint_state(directory)
-            if state is not None or self._clock() >= deadline:
+            if state is not None:
                 return state
+            if self._clock() >= deadline:
+                _check_there_is_none(directory)
+                return None
             _log.info("Waiting for checkpoint to be available.")
             self._sleep(self._recovery_wait_secs)
 
@@ -336,6 +339,19 @@ def _name_of(op: Any) -> str | None:
     return None if op is None else getattr(op, "name", str(op))
 
 
+def _check_there_is_none(directory: str) -> None:
+    """Checks that a directory's `checkpoint` file is not there, rather than not readable: nobody wants to begin anew."""
+    file = os.path.join(directory, "checkpoint")
+    if os.path.lexists(file):
+        raise errors.DataLossError(
+            None,
+            None,
+            f"{file}, which tells which checkpoints there are, is damaged or cannot be read. To go on from a "
+            "checkpoint, write it anew:\n"
+            f"  tf.train.update_checkpoint_state({directory!r}, '<the checkpoint's path without .index>')",
+        )
+
+
 def _restore_newest(session: Session, saver: _Restores, directory: str, state: CheckpointState) -> None:
     """Restores the newest checkpoint that is whole.
 
@@ -345,8 +361,14 @@ def _restore_newest(session: Session, saver: _Restores, directory: str, state: C
     newest_first = state.all_model_checkpoint_paths[::-1]
     if state.model_checkpoint_path in newest_first:
         newest_first = newest_first[newest_first.index(state.model_checkpoint_path) :]
+    candidates = list(dict.fromkeys([state.model_checkpoint_path, *newest_first]))
+    if not any(map(checkpoint_exists, candidates)):
+        raise ValueError(
+            f"The passed save_path is not a valid checkpoint: {candidates[0]}: {directory} has a `checkpoint` file, but "
+            "no checkpoint that it names. To start anew, remove that file."
+        )
     damaged: list[str] = []
-    for path in dict.fromkeys([state.model_checkpoint_path, *newest_first]):
+    for path in candidates:
         try:
             if not checkpoint_exists(path):
                 raise errors.DataLossError(None, None, "its files are missing")

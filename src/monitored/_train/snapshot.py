@@ -71,7 +71,7 @@ def take(
     store = session._store
     with store.lock:
         wanted = {**variables, **{name: op for name, op in streams.items() if op in store.values}}
-        values = store.read(set(wanted.values()))
+        values = store.read(dict.fromkeys(wanted[name] for name in sorted(wanted)))
     return {name: values[wanted[name]] for name in sorted(wanted)}
 
 
@@ -133,7 +133,7 @@ def _check_names(reader: BundleReader, prefix: str, variables: Mapping[str, Oper
     text = (
         "Restoring from checkpoint failed. This is most likely due to a Variable name or other graph key that is "
         "missing from the checkpoint. Please ensure that you have not altered the graph expected based on the "
-        f"checkpoint.\n\nKey {missing[0]} not found in checkpoint {prefix}\n"
+        f"checkpoint. Original error:\n\nKey {missing[0]} not found in checkpoint {prefix}\n"
         f"  missing ({len(missing)} of {len(variables)}): {_listed(missing)}\n"
         f"  it holds ({len(held)}): {_listed(held)}\n"
     )
@@ -172,7 +172,7 @@ def _check_types(
             first,
             "Restoring from checkpoint failed. This is most likely due to a mismatch between the current graph and the "
             "graph from the checkpoint. Please ensure that you have not altered the graph expected based on the "
-            f"checkpoint.\n\n{prefix} does not fit the graph:\n  " + "\n  ".join(wrong),
+            f"checkpoint. Original error:\n\n{prefix} does not fit the graph:\n  " + "\n  ".join(wrong),
         )
 
 

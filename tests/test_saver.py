@@ -1,0 +1,675 @@
+"""`Saver`: TensorFlow's files, names and errors; what is saved is restored, and a failure changes nothing."""
+
+import errno
+import json
+import math
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import monitored as tf
+from monitored._graph.build import apply
+from oracle import saver_programs
+
+FIXTURES = Path(__file__).parent / "fixtures" / "saver"
+EXPECTED = json.loads((FIXTURES / "programs.json").read_text())
+DTYPES = [
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
+]
+ELSEWHERE = {"scaffold", "session_manager", "log_of_a_session_manager"}
+
+
+@pytest.fixture(autouse=True)
+def _graph():
+    with tf.Graph().as_default():
+        yield
+
+
+def same(got: Any, want: Any, place: str = "") -> None:
+    """Compares results of programs; our messages may go on where TensorFlow's end."""
+    if isinstance(want, dict):
+        assert sorted(got) == sorted(want), place
+        for key in want:
+            same(got[key], want[key], f"{place}/{key}")
+    elif isinstance(want, list):
+        assert len(got) == len(want), f"{place}: {got} != {want}"
+        for index, (one, other) in enumerate(zip(got, want, strict=True)):
+            same(one, other, f"{place}/{index}")
+    elif isinstance(want, str) and isinstance(got, str):
+        assert got.startswith(want), place
+    else:
+        assert got == want, place
+
+
+@pytest.mark.parametrize("name", sorted(set(saver_programs.PROGRAMS) - ELSEWHERE))
+def test_it_does_what_tensorflow_does(name: str, tmp_path: Path):
+    same(json.loads(json.dumps(saver_programs.run(tf, name, str(tmp_path)))), EXPECTED[name])
+
+
+def ones(sess: Any, scale: float = 1.0) -> None:
+    """Sets every variable to the same number."""
+    for variable in tf.global_variables():
+        variable.load(np.full(variable.shape.as_list(), scale, variable.dtype.as_numpy_dtype), sess)
+
+
+def model() -> list[Any]:
+    """Three variables."""
+    return [
+        tf.get_variable("a", [4], initializer=tf.zeros_initializer()),
+        tf.get_variable("b", [2, 3], initializer=tf.zeros_initializer()),
+        tf.get_variable("c", [], tf.int64, initializer=tf.zeros_initializer()),
+    ]
+
+
+def all_equal(sess: Any, number: float) -> bool:
+    return all((np.asarray(value) == number).all() for value in sess.run(tf.global_variables()))
+
+
+def files_of(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+
+
+# -- what is saved is restored ------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_of_tensorflow_with_adam_slots_is_restored():
+    x = tf.placeholder(tf.float32, [None, 4])
+    want = json.loads((FIXTURES / "values.json").read_text())
+    with tf.variable_scope("hidden"):
+        kernel = tf.get_variable("kernel", [4, 3])
+        hidden = tf.nn.relu(tf.matmul(x, kernel) + tf.get_variable("bias", [3]))
+    with tf.variable_scope("out"):
+        kernel = tf.get_variable("kernel", [3, 1])
+        loss = tf.reduce_mean(tf.square(tf.matmul(hidden, kernel) + tf.get_variable("bias", [1]) - 1.0))
+    step = tf.train.get_or_create_global_step()
+    tf.train.AdamOptimizer(0.01).minimize(loss, step)
+    path = tf.train.latest_checkpoint(str(FIXTURES))
+    assert path == str(FIXTURES / "model.ckpt-3")
+    with tf.Session() as sess:
+        tf.train.Saver().restore(sess, path)
+        got = {variable.op.name: sess.run(variable) for variable in tf.global_variables()}
+    assert sorted(got) == sorted(want)
+    for name, value in got.items():
+        np.testing.assert_array_equal(value, np.array(want[name], value.dtype))
+    assert got["global_step"] == 3
+    assert got["global_step"].dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_dtype_comes_back_bit_for_bit(dtype: str, tmp_path: Path):
+    kind = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+    value = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 100, (3, 5)).astype(kind)
+    variables = [tf.Variable(value, name="matrix"), tf.Variable(value[0, 0], name="scalar"), tf.Variable(value[:0])]
+    saver = tf.train.Saver()
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        path = saver.save(sess, tmp_path / "m")
+    with tf.Session() as sess:
+        saver.restore(sess, path)
+        for variable, want in zip(variables, (value, value[0, 0], value[:0]), strict=True):
+            got = sess.run(variable)
+            assert got.dtype == kind
+            assert got.tobytes() == want.tobytes()
+
+
+def test_a_map_of_names_saves_and_restores_under_those_names(tmp_path: Path):
+    a, b, _ = model()
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        a.load(np.arange(4.0), sess)
+        path = tf.train.Saver({"old/a": a, "old/b": b}).save(sess, tmp_path / "m")
+        assert [name for name, _ in tf.train.list_variables(path)] == ["old/a", "old/b"]
+        ones(sess)
+        tf.train.Saver({"old/a": a}).restore(sess, path)
+        assert sess.run(a).tolist() == [0, 1, 2, 3]
+        assert sess.run(b).tolist() == [[1, 1, 1]] * 2
+
+
+def test_a_variable_without_a_fixed_shape_takes_the_shape_of_the_checkpoint(tmp_path: Path):
+    v = tf.Variable([1.0, 2.0], validate_shape=False)
+    longer = tf.assign(v, [1.0, 2.0, 3.0], validate_shape=False)
+    total = tf.reduce_sum(v)
+    saver = tf.train.Saver()
+    with tf.Session() as sess:
+        sess.run(longer)
+        path = saver.save(sess, tmp_path / "m")
+        sess.run(v.initializer)
+        assert sess.run(total) == 3
+        saver.restore(sess, path)
+        assert sess.run(total) == 6
+
+
+def test_a_monitored_session_can_be_given(tmp_path: Path):
+    (a, *_), saver = model(), tf.train.Saver()
+    with tf.train.SingularMonitoredSession() as sess:
+        path = saver.save(sess, tmp_path / "m")
+        a.load(np.ones(4), sess.raw_session())
+        saver.restore(sess, path)
+        assert sess.run(a).tolist() == [0] * 4
+    with pytest.raises(RuntimeError, match="closed"):
+        saver.save(sess, tmp_path / "m")
+
+
+def test_a_saver_of_no_variables_does_nothing(tmp_path: Path):
+    tf.no_op()
+    saver = tf.train.Saver(allow_empty=True)
+    with tf.Session() as sess:
+        assert saver.save(sess, tmp_path / "m") is None
+        saver.restore(sess, tmp_path / "m")
+        saver.restore(sess, None)
+    assert saver.to_proto() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["m.meta"]
+
+
+def test_building_later_takes_the_variables_there_are_then(tmp_path: Path):
+    saver = tf.train.Saver(defer_build=True)
+    a, *_ = model()
+    with tf.Session() as sess:
+        with pytest.raises(RuntimeError, match="build"):
+            saver.restore(sess, "m")
+        sess.run(a.initializer)
+        saver.build()
+        count = len(tf.get_default_graph().get_operations())
+        saver.build()
+        assert len(tf.get_default_graph().get_operations()) == count
+        sess.run(tf.global_variables_initializer())
+        saver.save(sess, tmp_path / "m")
+    assert len(tf.train.list_variables(tmp_path)) == 3
+
+
+def test_a_save_is_of_one_moment(tmp_path: Path):
+    a, b = (tf.Variable(0.0, name=name) for name in "ab")
+    both = tf.group(tf.assign_add(a, 1.0), tf.assign_add(b, 1.0))
+    saver = tf.train.Saver()
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(both)
+        done = threading.Event()
+
+        def update():
+            while not done.is_set():
+                sess.run(both)
+
+        thread = threading.Thread(target=update)
+        thread.start()
+        try:
+            for index in range(20):
+                reader = tf.train.load_checkpoint(saver.save(sess, tmp_path / "m", index, write_meta_graph=False))
+                assert reader.get_tensor("a") == reader.get_tensor("b")
+        finally:
+            done.set()
+            thread.join()
+
+
+def test_threads_may_share_a_saver(tmp_path: Path):
+    model()
+    saver = tf.train.Saver(max_to_keep=3)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        threads = [threading.Thread(target=saver.save, args=(sess, tmp_path / "m", step)) for step in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(saver.last_checkpoints) == 3
+    state = tf.train.get_checkpoint_state(tmp_path)
+    assert list(state.all_model_checkpoint_paths) == saver.last_checkpoints
+    assert len(list(tmp_path.glob("*.index"))) == 3
+
+
+# -- the random streams -------------------------------------------------------------------------------------------
+
+
+def draws() -> tuple[Any, Any]:
+    """Random numbers of many kinds, and a variable that is changed by some."""
+    walk = tf.get_variable("walk", [3], initializer=tf.zeros_initializer())
+    flag = tf.placeholder_with_default(True, [])
+    numbers = [
+        tf.random_uniform([2]),
+        tf.random_normal([2], seed=5),
+        tf.random_shuffle(tf.range(10)),
+        tf.nn.dropout(tf.ones([8]), keep_prob=0.5),
+        tf.cond(flag, lambda: tf.random_uniform([2]), lambda: tf.random_normal([2])),
+        tf.assign_add(walk, tf.random_normal([3])),
+    ]
+    return numbers, flag
+
+
+def equal(one: Any, other: Any) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_a_resumed_run_draws_what_the_uninterrupted_one_does(seed: int | None, tmp_path: Path):
+    tf.set_random_seed(seed)
+    numbers, _ = draws()
+    saver = tf.train.Saver()
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for _ in range(3):
+            sess.run(numbers)
+        path = saver.save(sess, tmp_path / "m")
+        later = [sess.run(numbers) for _ in range(3)]
+    assert not equal(later[0], later[1])
+    with tf.Graph().as_default(), tf.Session() as sess:
+        tf.set_random_seed(seed)
+        numbers, _ = draws()
+        tf.train.Saver().restore(sess, path)
+        for want in later:
+            assert equal(sess.run(numbers), want)
+
+
+def test_restoring_takes_back_what_was_drawn_since(tmp_path: Path):
+    tf.set_random_seed(1)
+    numbers, flag = draws()
+    saver = tf.train.Saver()
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(numbers, {flag: True})
+        path = saver.save(sess, tmp_path / "m")
+        # The other branch had drawn nothing when the checkpoint was written.
+        later = [sess.run(numbers, {flag: way}) for way in (False, True)]
+        saver.restore(sess, path)
+        for want, way in zip(later, (False, True), strict=True):
+            assert equal(sess.run(numbers, {flag: way}), want)
+
+
+def test_streams_of_operations_that_are_gone_are_passed_over(tmp_path: Path):
+    numbers, _ = draws()
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(numbers)
+        path = tf.train.Saver().save(sess, tmp_path / "m")
+    streams = [name for name, _ in tf.train.list_variables(path) if name != "walk"]
+    assert len(streams) >= 6
+    assert all(name.startswith("_monitored/stream/") for name in streams)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        tf.get_variable("walk", [3])
+        tf.train.Saver().restore(sess, path)
+        assert sess.run("walk:0").shape == (3,)
+
+
+def test_a_saver_of_a_part_of_the_model_leaves_the_streams_alone(tmp_path: Path):
+    numbers, _ = draws()
+    part = tf.train.Saver([tf.get_variable("other", [], initializer=tf.zeros_initializer())])
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(numbers)
+        assert tf.train.list_variables(part.save(sess, tmp_path / "part")) == [("other", [])]
+        whole = tf.train.Saver()
+        path = whole.save(sess, tmp_path / "whole")
+        first = sess.run(numbers)
+        part.restore(sess, path)
+        assert not equal(sess.run(numbers), first)
+        whole.restore(sess, path)
+        assert equal(sess.run(numbers), first)
+
+
+# -- a failed restore changes nothing -----------------------------------------------------------------------------
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) - 3] ^= 1
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("damage", [cut, flip, Path.unlink])
+@pytest.mark.parametrize("ending", ["data-00000-of-00001", "index"])
+def test_a_damaged_checkpoint_changes_no_variable(damage: Callable[[Path], None], ending: str, tmp_path: Path):
+    model()
+    tf.random_uniform([2], name="noise")
+    saver = tf.train.Saver()
+    with tf.Session() as sess:
+        ones(sess, 2.0)
+        sess.run("noise:0")
+        path = saver.save(sess, tmp_path / "m")
+        damage(tmp_path / f"m.{ending}")
+        ones(sess, 3.0)
+        before = sess.run("noise:0"), saver.save(sess, tmp_path / "before"), sess.run("noise:0")
+        if damage is Path.unlink and ending == "index":
+            with pytest.raises(ValueError, match="not a valid checkpoint"):
+                saver.restore(sess, path)
+        else:
+            with pytest.raises(tf.errors.DataLossError, match=str(tmp_path / "m")):
+                saver.restore(sess, path)
+        assert all_equal(sess, 3.0)
+        after = sess.run("noise:0")
+        saver.restore(sess, before[1])
+        assert np.array_equal(sess.run("noise:0"), before[2])
+        assert np.array_equal(sess.run("noise:0"), after)
+
+
+def test_every_variable_that_does_not_fit_is_named_and_none_changes(tmp_path: Path):
+    model()
+    with tf.Session() as sess:
+        ones(sess)
+        path = tf.train.Saver().save(sess, tmp_path / "m")
+    with tf.Graph().as_default(), tf.Session() as sess:
+        tf.get_variable("a", [4])
+        tf.get_variable("b", [3, 3])
+        tf.get_variable("c", [], tf.int32)
+        ones(sess, 5.0)
+        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            tf.train.Saver().restore(sess, path)
+        assert "Variable b has shape [3, 3], in the checkpoint [2, 3]" in caught.value.message
+        assert "Variable c has dtype int32, in the checkpoint int64" in caught.value.message
+        assert "Variable a" not in caught.value.message
+        assert __file__ in str(caught.value)  # where b was created
+        assert all_equal(sess, 5.0)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"of shape \[3, 3\] cannot take the shape \[2, 3\]"):
+            tf.train.Saver({"b": tf.global_variables()[1]}, reshape=True).restore(sess, path)
+        assert all_equal(sess, 5.0)
+
+
+def test_missing_keys_are_named_with_what_the_checkpoint_holds_and_what_to_do(tmp_path: Path):
+    model()
+    with tf.Session() as sess:
+        ones(sess)
+        path = tf.train.Saver().save(sess, tmp_path / "m")
+    with tf.Graph().as_default(), tf.Session() as sess:
+        for name in ("a", "x", "y"):
+            tf.get_variable(name, [4])
+        ones(sess, 5.0)
+        with pytest.raises(tf.errors.NotFoundError) as caught:
+            tf.train.Saver().restore(sess, path)
+        for text in (
+            "Key x not found in checkpoint",
+            "missing (2 of 3): x, y",
+            "holds (3): a, b, c",
+            "tf.train.Saver(",
+        ):
+            assert text in caught.value.message
+        assert all_equal(sess, 5.0)
+
+
+def test_the_path_of_a_file_or_directory_is_no_checkpoint_and_the_message_says_which_is(tmp_path: Path):
+    model()
+    saver = tf.train.Saver()
+    with tf.Session() as sess:
+        ones(sess)
+        path = saver.save(sess, tmp_path / "m", 1)
+        for ending in ("index", "meta", "data-00000-of-00001"):
+            with pytest.raises(ValueError, match="leave the ending out") as caught:
+                saver.restore(sess, f"{path}.{ending}")
+            assert f"saver.restore(sess, {path!r})" in str(caught.value)
+        with pytest.raises(ValueError, match="latest_checkpoint"):
+            saver.restore(sess, tmp_path)
+
+
+def test_a_session_of_another_graph_or_one_that_is_closed_is_refused(tmp_path: Path):
+    model()
+    saver = tf.train.Saver()
+    with tf.Session() as sess:
+        ones(sess)
+        path = saver.save(sess, tmp_path / "m")
+    for call in (saver.save, saver.restore):
+        with pytest.raises(RuntimeError, match="closed"):
+            call(sess, path)
+        with pytest.raises(ValueError, match="different graphs"):
+            call(tf.Session(graph=tf.Graph()), path)
+
+
+# -- a failed save leaves the checkpoints before it ---------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path: Path):
+    """A saver that has saved all ones at step 1, its session, and the directory's files."""
+    model()
+    saver = tf.train.Saver(max_to_keep=1)
+    with tf.Session() as sess:
+        ones(sess)
+        saver.save(sess, tmp_path / "m", 1)
+        yield saver, sess, tmp_path
+
+
+def good_as_before(saver: Any, sess: Any, directory: Path, files: dict[str, bytes]) -> bool:
+    """Whether step 1 is published, listed and whole, nothing else has a name that counts, and a save works again."""
+    assert tf.train.latest_checkpoint(directory) == str(directory / "m-1")
+    assert saver.last_checkpoints == [str(directory / "m-1")]
+    assert {name: files_of(directory).get(name) for name in files} == files
+    assert not [name for name in files_of(directory) if "tempstate" in name]
+    saver.restore(sess, str(directory / "m-1"))
+    assert all_equal(sess, 1.0)
+    saver.save(sess, directory / "m", 3)
+    assert saver.last_checkpoints == [str(directory / "m-3")]
+    assert not list(directory.glob("m-1.*"))
+    return True
+
+
+def failing(patch: Any, call: str, number: int, after: int, times: float = math.inf) -> None:
+    """Makes a function of `os` fail when it has been called a number of times."""
+    real, count = getattr(os, call), 0
+
+    def fail(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        if after < count <= after + times:
+            raise OSError(number, os.strerror(number))
+        return real(*args)
+
+    patch.setattr(os, call, fail)
+
+
+# Data, index, their directory; graph, its directory; state file. Moving in: data, index, graph, state file.
+@pytest.mark.parametrize(("call", "after"), [("fsync", n) for n in range(6)] + [("replace", n) for n in range(4)])
+def test_whichever_disk_operation_fails(call: str, after: int, saved: Any, monkeypatch: Any):
+    saver, sess, directory = saved
+    files = files_of(directory)
+    ones(sess, 2.0)
+    with monkeypatch.context() as patch:
+        failing(patch, call, errno.ENOSPC, after)
+        with pytest.raises(tf.errors.ResourceExhaustedError, match="No space left"):
+            saver.save(sess, directory / "m", 2)
+    assert good_as_before(saver, sess, directory, files)
+
+
+def test_when_the_state_file_is_there_but_its_directory_cannot_be_flushed(saved: Any, monkeypatch: Any):
+    saver, sess, directory = saved
+    ones(sess, 2.0)
+    with monkeypatch.context() as patch:
+        failing(patch, "fsync", errno.EIO, 6)
+        with pytest.raises(tf.errors.UnknownError):
+            saver.save(sess, directory / "m", 2)
+    # Either may be found after a loss of power, so both are there.
+    for step in (1, 2):
+        saver.restore(sess, str(directory / f"m-{step}"))
+        assert all_equal(sess, step)
+
+
+def test_a_directory_that_is_not_writable(saved: Any, monkeypatch: Any):
+    saver, sess, directory = saved
+    files = files_of(directory)
+    ones(sess, 2.0)
+    real = open
+
+    def refusing(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:  # root may write anywhere
+        if "w" in mode:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(file, mode, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", refusing)
+        with pytest.raises(tf.errors.PermissionDeniedError, match=f"{directory} is not writable"):
+            saver.save(sess, directory / "m", 2)
+    assert good_as_before(saver, sess, directory, files)
+
+
+def test_a_directory_that_is_a_file(saved: Any):
+    saver, sess, directory = saved
+    files = files_of(directory)
+    (directory / "file").write_text("mine")
+    with pytest.raises(tf.errors.FailedPreconditionError, match=f"{directory}/file is a file, not a directory"):
+        saver.save(sess, directory / "file" / "m", 2)
+    assert (directory / "file").read_text() == "mine"
+    assert good_as_before(saver, sess, directory, files)
+
+
+def test_an_uninitialized_variable(saved: Any):
+    saver, _, directory = saved
+    files = files_of(directory)
+    with tf.Session() as sess:
+        with pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized value a"):
+            saver.save(sess, directory / "m", 2)
+        assert good_as_before(saver, sess, directory, files)
+
+
+# The old index and data move aside, then the new data and index move in.
+@pytest.mark.parametrize("after", range(4))
+def test_when_saving_again_under_a_name_fails_the_old_one_of_that_name_is_put_back(
+    after: int, saved: Any, monkeypatch: Any
+):
+    saver, sess, directory = saved
+    files = files_of(directory)
+    ones(sess, 2.0)
+    with monkeypatch.context() as patch:
+        failing(patch, "replace", errno.EIO, after, times=1)
+        with pytest.raises(tf.errors.UnknownError):
+            saver.save(sess, directory / "m", 1)
+    assert good_as_before(saver, sess, directory, files)
+
+
+def test_an_old_checkpoint_that_cannot_be_removed_is_a_warning(saved: Any, monkeypatch: Any, caplog: Any):
+    saver, sess, directory = saved
+
+    def refusing(path: str) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "remove", refusing)
+        saver.save(sess, directory / "m", 2)
+    assert saver.last_checkpoints == [str(directory / "m-2")]
+    assert "Could not remove the old checkpoint" in caplog.text
+
+
+# -- graphs and nodes ---------------------------------------------------------------------------------------------
+
+
+def test_a_saver_is_made_again_from_its_proto(tmp_path: Path):
+    a, b, _ = model()
+    first = tf.train.Saver({"x": a, "y": b}, max_to_keep=2, name="keep")
+    assert first.to_proto("keep").save_tensor_name == "control_dependency:0"
+    assert first.to_proto("other") is None
+    second = tf.train.Saver.from_proto(first.to_proto())
+    third = tf.train.Saver.from_proto(first.to_proto("keep"), import_scope="keep")
+    with tf.Session() as sess:
+        ones(sess)
+        for saver in (second, third):
+            assert saver.saver_def == first.saver_def
+            path = saver.save(sess, tmp_path / "m", 1)
+            assert [name for name, _ in tf.train.list_variables(path)] == ["x", "y"]
+            ones(sess, 2.0)
+            saver.restore(sess, path)
+            assert sess.run(a).tolist() == [1] * 4
+
+
+def test_the_nodes_refuse_a_wrong_shape_before_any_variable_changes(tmp_path: Path):
+    a, *_ = model()
+    with tf.Session() as sess:
+        saver = tf.train.Saver({"a": a, "z": tf.get_variable("z", [1])})
+        ones(sess)
+        path = saver.save(sess, tmp_path / "m")
+    with tf.Graph().as_default(), tf.Session() as sess:
+        tf.get_variable("a", [4])
+        tf.get_variable("z", [2])
+        saver = tf.train.Saver()
+        ones(sess, 5.0)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"lhs shape= \[2\] rhs shape= \[1\]"):
+            sess.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: path})
+        assert all_equal(sess, 5.0)
+
+
+def test_the_operations_save_and_restore_slices(tmp_path: Path):
+    path = tf.constant(str(tmp_path / "m"))
+    value = np.arange(24, dtype=np.float32).reshape(4, 6)
+    specs = ["4 6 -:0,2", "4 6 -:2,4", ""]
+    saved = apply("SaveV2", path, ["v", "v", "n"], specs, [value[:, :2], value[:, 2:], [7]])
+    whole, part, number = apply(
+        "RestoreV2", path, ["v", "v", "n"], ["", "4 6 1,2:3,2", ""], dtypes=[tf.float32] * 2 + [tf.int32]
+    )
+    assert part.shape.as_list() == [2, 2]
+    with tf.Session() as sess:
+        sess.run(saved)
+        got = sess.run([whole, part, number])
+    assert np.array_equal(got[0], value)
+    assert np.array_equal(got[1], value[1:3, 3:5])
+    assert got[2].tolist() == [7]
+    with tf.Session() as sess, pytest.raises(tf.errors.InvalidArgumentError, match="slice specification 'x'"):
+        sess.run(apply("SaveV2", path, ["v"], ["x"], [[1.0]]))
+
+
+def test_the_graph_is_written_beside_each_checkpoint(tmp_path: Path):
+    model()
+    saver = tf.train.Saver()
+    with tf.Session() as sess:
+        ones(sess)
+        saver.save(sess, tmp_path / "m", 1)
+        tf.no_op("more")
+        saver.save(sess, tmp_path / "m", 2)
+        tf.get_default_graph().finalize()
+        for step in (3, 4):
+            saver.save(sess, tmp_path / "m", step)
+    metas = [tf.MetaGraphDef.FromString((tmp_path / f"m-{step}.meta").read_bytes()) for step in (1, 2, 3, 4)]
+    assert [metas[i].graph_def.node[-1].name for i in range(4)] == ["save/restore_all"] + ["more"] * 3
+    assert metas[3] == metas[2]
+    assert metas[3].saver_def == saver.saver_def
+    assert metas[3].meta_info_def.tensorflow_version.startswith("1.15")
+
+
+def test_exporting_graphs(tmp_path: Path):
+    with tf.device("/gpu:0"):
+        model()
+    tf.matmul([[1.0]], [[2.0]], name="product")
+    saver = tf.train.Saver()
+    meta = saver.export_meta_graph(tmp_path / "text", as_text=True, strip_default_attrs=True, clear_devices=True)
+    assert 'name: "product"' in (tmp_path / "text").read_text()
+    assert meta.meta_info_def.stripped_default_attrs
+    assert not [node for node in meta.graph_def.node if node.device]
+    product = next(node for node in meta.graph_def.node if node.name == "product")
+    assert "transpose_a" not in product.attr
+    assert "T" in product.attr
+    with tf.Session() as sess:
+        ones(sess)
+        saver.save(sess, tmp_path / "m", save_debug_info=True)
+    from tensorboard.compat.proto import graph_debug_info_pb2
+
+    info = graph_debug_info_pb2.GraphDebugInfo.FromString((tmp_path / "m.debug").read_bytes())
+    (place,) = info.traces["product"].file_line_cols
+    assert (info.files[place.file_index], place.func) == (__file__, "test_exporting_graphs")
+    with pytest.raises(tf.errors.UnimplementedError, match="export_scope"):
+        tf.train.export_meta_graph(export_scope="a")
+
+
+def test_what_is_not_supported_says_so():
+    a, *_ = model()
+    with pytest.raises(tf.errors.UnimplementedError, match="builder"):
+        tf.train.Saver(builder=object())
+    saver = tf.train.Saver([a])
+    saver.saver_def.save_tensor_name = "nothing:0"
+    with pytest.raises(KeyError, match="nothing"):
+        tf.train.Saver(saver_def=saver.saver_def)
+
+
+def test_a_directory_of_checkpoints_can_be_moved(tmp_path: Path):
+    model()
+    saver = tf.train.Saver(save_relative_paths=True)
+    with tf.Session() as sess:
+        ones(sess)
+        (tmp_path / "here").mkdir()
+        saver.save(sess, tmp_path / "here" / "m", 1)
+        shutil.move(tmp_path / "here", tmp_path / "there")
+        saver.restore(sess, tf.train.latest_checkpoint(tmp_path / "there"))
+        assert all_equal(sess, 1.0)
