@@ -30,15 +30,16 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import SummaryMetadata as SummaryMetadata
     from tensorboard.compat.proto.variable_pb2 import VariableDef as VariableDef
 
-from monitored import bitwise as bitwise
 from monitored import compat as compat
 from monitored import debugging as debugging
 from monitored import dtypes as dtypes
 from monitored import errors as errors
 from monitored import initializers as initializers
 from monitored import linalg as linalg
+from monitored import logging as logging
 from monitored import losses as losses
 from monitored import math as math
+from monitored import nest as nest
 from monitored import nn as nn
 from monitored import random as random
 from monitored import summary as summary
@@ -366,6 +367,8 @@ from monitored._ops.special import igamma as igamma
 from monitored._ops.special import igammac as igammac
 from monitored._ops.special import polygamma as polygamma
 from monitored._ops.special import zeta as zeta
+from monitored._ops.template import make_template as make_template
+from monitored._ops.tensor_array import TensorArray as TensorArray
 from monitored._ops.variable_ops import all_variables as all_variables
 from monitored._ops.variable_ops import assert_variables_initialized as assert_variables_initialized
 from monitored._ops.variable_ops import assign as assign
@@ -445,6 +448,7 @@ __all__ = [
     "Summary",
     "SummaryMetadata",
     "Tensor",
+    "TensorArray",
     "TensorShape",
     "UnconnectedGradients",
     "Variable",
@@ -502,7 +506,6 @@ __all__ = [
     "betainc",
     "bfloat16",
     "bitcast",
-    "bitwise",
     "bool",
     "boolean_mask",
     "broadcast_dynamic_shape",
@@ -618,12 +621,14 @@ __all__ = [
     "log",
     "log1p",
     "logdet",
+    "logging",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
     "losses",
     "make_ndarray",
+    "make_template",
     "make_tensor_proto",
     "math",
     "matmul",
@@ -646,6 +651,7 @@ __all__ = [
     "multiply",
     "name_scope",
     "negative",
+    "nest",
     "newaxis",
     "nn",
     "no_op",

@@ -1,4 +1,6 @@
-"""Logging, as in `tf.logging`: `set_verbosity(INFO)` shows what hooks and sessions do."""
+"""Logging, on the logger named ``monitored``."""
+
+from __future__ import annotations
 
 from monitored._train.tf_logging import DEBUG as DEBUG
 from monitored._train.tf_logging import ERROR as ERROR
@@ -10,6 +12,7 @@ from monitored._train.tf_logging import debug as debug
 from monitored._train.tf_logging import error as error
 from monitored._train.tf_logging import fatal as fatal
 from monitored._train.tf_logging import flush as flush
+from monitored._train.tf_logging import get_logger as get_logger
 from monitored._train.tf_logging import get_verbosity as get_verbosity
 from monitored._train.tf_logging import info as info
 from monitored._train.tf_logging import log as log
@@ -32,6 +35,7 @@ __all__ = [
     "error",
     "fatal",
     "flush",
+    "get_logger",
     "get_verbosity",
     "info",
     "log",

@@ -29,6 +29,19 @@ from monitored._train.global_step import create_global_step as create_global_ste
 from monitored._train.global_step import get_global_step as get_global_step
 from monitored._train.global_step import get_or_create_global_step as get_or_create_global_step
 from monitored._train.global_step import global_step as global_step
+from monitored._train.graph_io import write_graph as write_graph
+from monitored._train.hooks import CheckpointSaverHook as CheckpointSaverHook
+from monitored._train.hooks import CheckpointSaverListener as CheckpointSaverListener
+from monitored._train.hooks import FeedFnHook as FeedFnHook
+from monitored._train.hooks import FinalOpsHook as FinalOpsHook
+from monitored._train.hooks import GlobalStepWaiterHook as GlobalStepWaiterHook
+from monitored._train.hooks import LoggingTensorHook as LoggingTensorHook
+from monitored._train.hooks import NanLossDuringTrainingError as NanLossDuringTrainingError
+from monitored._train.hooks import NanTensorHook as NanTensorHook
+from monitored._train.hooks import SecondOrStepTimer as SecondOrStepTimer
+from monitored._train.hooks import StepCounterHook as StepCounterHook
+from monitored._train.hooks import StopAtStepHook as StopAtStepHook
+from monitored._train.hooks import SummarySaverHook as SummarySaverHook
 from monitored._train.learning_rate_decay import cosine_decay as cosine_decay
 from monitored._train.learning_rate_decay import cosine_decay_restarts as cosine_decay_restarts
 from monitored._train.learning_rate_decay import exponential_decay as exponential_decay
@@ -53,9 +66,6 @@ from monitored._train.optimizers import RMSPropOptimizer as RMSPropOptimizer
 from monitored._train.queue_runner import QueueRunner as QueueRunner
 from monitored._train.queue_runner import add_queue_runner as add_queue_runner
 from monitored._train.queue_runner import start_queue_runners as start_queue_runners
-from monitored._train.records import BackgroundWriter as BackgroundWriter
-from monitored._train.records import pack_record as pack_record
-from monitored._train.records import read_records as read_records
 from monitored._train.saver import Saver as Saver
 from monitored._train.scaffold import Scaffold as Scaffold
 from monitored._train.session_creators import ChiefSessionCreator as ChiefSessionCreator
@@ -71,17 +81,24 @@ __all__ = [
     "AdadeltaOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
-    "BackgroundWriter",
     "CheckpointReader",
+    "CheckpointSaverHook",
+    "CheckpointSaverListener",
     "ChiefSessionCreator",
     "ClusterDef",
     "Coordinator",
     "ExponentialMovingAverage",
+    "FeedFnHook",
+    "FinalOpsHook",
     "FtrlOptimizer",
+    "GlobalStepWaiterHook",
     "GradientDescentOptimizer",
+    "LoggingTensorHook",
     "LooperThread",
     "MomentumOptimizer",
     "MonitoredSession",
+    "NanLossDuringTrainingError",
+    "NanTensorHook",
     "NewCheckpointReader",
     "OptaxOptimizer",
     "Optimizer",
@@ -90,6 +107,7 @@ __all__ = [
     "Saver",
     "SaverDef",
     "Scaffold",
+    "SecondOrStepTimer",
     "SessionCreator",
     "SessionManager",
     "SessionRunArgs",
@@ -97,6 +115,9 @@ __all__ = [
     "SessionRunHook",
     "SessionRunValues",
     "SingularMonitoredSession",
+    "StepCounterHook",
+    "StopAtStepHook",
+    "SummarySaverHook",
     "WorkerSessionCreator",
     "add_queue_runner",
     "assert_global_step",
@@ -118,14 +139,13 @@ __all__ = [
     "load_checkpoint",
     "load_variable",
     "natural_exp_decay",
-    "pack_record",
     "piecewise_constant",
     "piecewise_constant_decay",
     "polynomial_decay",
-    "read_records",
     "remove_checkpoint",
     "start_queue_runners",
     "update_checkpoint_state",
+    "write_graph",
 ]
 
 
