@@ -46,7 +46,7 @@ class QueueBase:
             raise ValueError("Queue names must have the same length as dtypes")
         self._names: list[str] | None = names
         self._queue_ref = queue_ref
-        self._name = queue_ref.op.name.rpartition("/")[2]
+        self._name = queue_ref.op.name.rpartition("/")[2]  # operations on it are named after it, in their own scope
 
     @staticmethod
     def from_list(index: Any, queues: Sequence[QueueBase]) -> QueueBase:
@@ -79,8 +79,8 @@ class QueueBase:
 
     @property
     def name(self) -> str:
-        """The queue's name, without its scope."""
-        return self._name
+        """The name of the queue's operation."""
+        return self._queue_ref.op.name
 
     @property
     def dtypes(self) -> list[DType]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from monitored import errors
 from monitored._graph import defaults
@@ -19,6 +20,14 @@ from monitored._train.coordinator import Coordinator
 __all__ = ["QueueRunner", "add_queue_runner", "start_queue_runners"]
 
 _log = logging.getLogger("monitored")
+# The fields of QueueRunnerDef in the order of their numbers (`queue_runner.proto`); an enum is an int32 on the wire.
+_FIELDS: Final = (
+    ("queue_name", "STRING", "OPTIONAL"),
+    ("enqueue_op_name", "STRING", "REPEATED"),
+    ("close_op_name", "STRING", "OPTIONAL"),
+    ("cancel_op_name", "STRING", "OPTIONAL"),
+    ("queue_closed_exception_types", "INT32", "REPEATED"),
+)
 
 
 class QueueRunner:
@@ -33,9 +42,11 @@ class QueueRunner:
         close_op: Closes the queue at the end of the input; ``queue.close()`` by default.
         cancel_op: Closes the queue at a stop; ``queue.close(cancel_pending_enqueues=True)`` by default.
         queue_closed_exception_types: The errors that mean the end of the input; OutOfRangeError by default.
+        queue_runner_def: What `to_proto` gave, instead of all of these.
+        import_scope: The scope into which the graph of `queue_runner_def` was imported.
 
     Raises:
-        ValueError: If `queue` or `enqueue_ops` is missing.
+        ValueError: If `queue` or `enqueue_ops` is missing, or there is a `queue_runner_def` besides.
         TypeError: If `queue_closed_exception_types` is no tuple of errors.
     """
 
@@ -46,7 +57,14 @@ class QueueRunner:
         close_op: Operation | None = None,
         cancel_op: Operation | None = None,
         queue_closed_exception_types: tuple[type[errors.OpError], ...] | None = None,
+        queue_runner_def: Any = None,
+        import_scope: str | None = None,
     ) -> None:
+        if queue_runner_def is not None:
+            if queue is not None or enqueue_ops:
+                raise ValueError("queue_runner_def and queue are mutually exclusive.")
+            parts = _parts_of(queue_runner_def, import_scope)
+            queue, enqueue_ops, close_op, cancel_op, queue_closed_exception_types = parts
         if queue is None or not enqueue_ops:
             raise ValueError("Must provide queue and enqueue_ops.")
         types = (errors.OutOfRangeError,) if queue_closed_exception_types is None else queue_closed_exception_types
@@ -104,6 +122,39 @@ class QueueRunner:
         """The name of the queue."""
         name: str = self._queue.name
         return name
+
+    def to_proto(self, export_scope: str | None = None) -> Any:
+        """The queue runner as TensorFlow's `QueueRunnerDef`, as a MetaGraph holds it.
+
+        Args:
+            export_scope: Only a queue runner of this scope is exported, and the scope is left out of the names.
+
+        Returns:
+            The protocol buffer; None for a queue runner of another scope.
+        """
+        prefix = f"{export_scope.rstrip('/')}/" if export_scope else ""
+        if not self.name.startswith(prefix):
+            return None
+        proto = _queue_runner_def()(queue_name=self.name.removeprefix(prefix))
+        proto.enqueue_op_name.extend(op.name.removeprefix(prefix) for op in self._enqueue_ops)
+        proto.close_op_name = self._close_op.name.removeprefix(prefix)
+        proto.cancel_op_name = self._cancel_op.name.removeprefix(prefix)
+        codes = map(errors.error_code_from_exception_type, self._queue_closed_exception_types)
+        proto.queue_closed_exception_types.extend(codes)
+        return proto
+
+    @staticmethod
+    def from_proto(queue_runner_def: Any, import_scope: str | None = None) -> QueueRunner:
+        """The queue runner that a `QueueRunnerDef` describes, for operations of the default graph.
+
+        Args:
+            queue_runner_def: The protocol buffer, or its bytes.
+            import_scope: The scope into which its graph was imported.
+
+        Returns:
+            The queue runner.
+        """
+        return QueueRunner(queue_runner_def=queue_runner_def, import_scope=import_scope)
 
     def create_threads(
         self, sess: BaseSession, coord: Coordinator | None = None, daemon: bool = False, start: bool = False
@@ -179,6 +230,46 @@ class QueueRunner:
             sess.run(op)
         except Exception as error:  # closed already, or the session is
             _log.debug("Ignored exception: %s", error)
+
+
+@functools.cache
+def _queue_runner_def() -> Any:
+    """TensorFlow's message, made here because TensorBoard does not bring it.
+
+    It lives in a descriptor pool of its own, so that a program may import TensorFlow too.
+    """
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(
+        name="monitored/queue_runner.proto", package="tensorflow", syntax="proto3"
+    )
+    message = file.message_type.add(name="QueueRunnerDef")
+    for number, (name, kind, label) in enumerate(_FIELDS, 1):
+        message.field.add(
+            name=name, number=number, type=getattr(field, f"TYPE_{kind}"), label=getattr(field, f"LABEL_{label}")
+        )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.QueueRunnerDef"))
+
+
+def _parts_of(queue_runner_def: Any, import_scope: str | None) -> tuple[Any, list[Any], Any, Any, tuple[Any, ...]]:
+    raw = queue_runner_def if isinstance(queue_runner_def, bytes) else queue_runner_def.SerializeToString()
+    proto = _queue_runner_def().FromString(raw)
+    graph, prefix = get_default_graph(), f"{import_scope.rstrip('/')}/" if import_scope else ""
+
+    def element(name: str) -> Any:
+        return graph.as_graph_element(prefix + name)
+
+    codes = proto.queue_closed_exception_types or [errors.OUT_OF_RANGE]
+    return (
+        element(proto.queue_name),
+        [element(name) for name in proto.enqueue_op_name],
+        element(proto.close_op_name),
+        element(proto.cancel_op_name),
+        tuple(errors.exception_type_from_error_code(code) for code in codes),
+    )
 
 
 def add_queue_runner(qr: QueueRunner, collection: str = GraphKeys.QUEUE_RUNNERS) -> None:
