@@ -1,5 +1,6 @@
 """Summaries: what TensorBoard shows."""
 
+# isort: skip_file
 from __future__ import annotations
 
 import importlib
@@ -13,36 +14,15 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import SummaryMetadata as SummaryMetadata
 
 
-from monitored._ops.summary import audio as audio
-from monitored._ops.summary import histogram as histogram
-from monitored._ops.summary import image as image
-from monitored._ops.summary import merge as merge
-from monitored._ops.summary import merge_all as merge_all
-from monitored._ops.summary import scalar as scalar
-from monitored._ops.summary import tensor_summary as tensor_summary
-from monitored._ops.summary import text as text
-from monitored._train.summary_io import FileWriter as FileWriter
-from monitored._train.summary_io import FileWriterCache as FileWriterCache
-from monitored._train.summary_io import summary_iterator as summary_iterator
+# fmt: off
+from monitored._ops.summary import audio, histogram, image, merge, merge_all, scalar, tensor_summary, text
+from monitored._train.summary_io import FileWriter, FileWriterCache, summary_iterator
 
 __all__ = [
-    "Event",
-    "FileWriter",
-    "FileWriterCache",
-    "SessionLog",
-    "Summary",
-    "SummaryDescription",
-    "SummaryMetadata",
-    "audio",
-    "histogram",
-    "image",
-    "merge",
-    "merge_all",
-    "scalar",
-    "summary_iterator",
-    "tensor_summary",
-    "text",
+    "Event", "FileWriter", "FileWriterCache", "SessionLog", "Summary", "SummaryDescription", "SummaryMetadata",
+    "audio", "histogram", "image", "merge", "merge_all", "scalar", "summary_iterator", "tensor_summary", "text",
 ]
+# fmt: on
 
 
 _PROTOS = {

@@ -15,7 +15,8 @@ class FuncGraph(Graph):
     """The body of a branch or a loop: a graph whose inputs stand for tensors of the graph around it.
 
     Using a tensor of the outer graph inside captures it: a placeholder takes its place, and the operation that
-    runs the body receives the outer tensor as an input. Constants are copied, so that their values stay known.
+    runs the body receives the outer tensor as an input. Constants are copied, except those with respect to which one
+    may differentiate.
     """
 
     def __init__(self, name: str, outer: Graph) -> None:
@@ -73,7 +74,7 @@ class FuncGraph(Graph):
         inner = self.captures.get(tensor)
         if inner is None:
             with self.control_dependencies(None):
-                if tensor.op.type == "Const":
+                if tensor.op.type == "Const" and not (tensor.dtype.is_floating or tensor.dtype.is_complex):
                     inner = self.create_op(
                         "Const", [], name=tensor.op.name.replace("/", "_"), attrs=tensor.op._attrs
                     )._outputs[0]

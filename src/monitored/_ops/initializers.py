@@ -38,7 +38,6 @@ __all__ = [
     "glorot_uniform_initializer",
     "he_normal",
     "he_uniform",
-    "identity_initializer",
     "lecun_normal",
     "lecun_uniform",
     "ones_initializer",
@@ -505,4 +504,3 @@ variance_scaling_initializer = VarianceScaling
 glorot_uniform_initializer = GlorotUniform
 glorot_normal_initializer = GlorotNormal
 orthogonal_initializer = Orthogonal
-identity_initializer = Identity

@@ -146,7 +146,8 @@ def _maximum(x: Any, axes: list[_Axis]) -> Any:
 
 def _avg_pool(value: Any, *, ksize: Sequence[int], strides: Sequence[int], padding: str) -> Any:
     axes = _axes(value, ksize, strides, padding)
-    total = functools.reduce(_sum, reversed(axes), value)
+    joint = math.prod(axis.window for axis in axes) <= _JOINT
+    total = _sum(value, axes) if joint else functools.reduce(lambda x, axis: _sum(x, [axis]), reversed(axes), value)
     count = np.ones((1,) * value.ndim)
     for axis in axes:  # only elements of the input count
         start = np.arange(axis.count) * axis.stride - axis.before
@@ -155,17 +156,19 @@ def _avg_pool(value: Any, *, ksize: Sequence[int], strides: Sequence[int], paddi
     return total / (count.ravel()[0] if (count == count.ravel()[0]).all() else count).astype(value.dtype)
 
 
-def _sum(x: Any, axis: _Axis) -> Any:
+def _sum(x: Any, axes: list[_Axis]) -> Any:
     zero, shape = np.zeros((), x.dtype), x.shape
-    if axis.window > _UNROLLED:
-        return _window_reduction(x, axis, lax.add, zero)
+    if any(axis.window > _UNROLLED for axis in axes):
+        return functools.reduce(lambda x, axis: _window_reduction(x, axis, lax.add, zero), axes, x)
 
     @jax.custom_vjp
     def pool(x: Any) -> Any:
-        return functools.reduce(jnp.add, _places(x, [axis], zero))
+        for axis in axes:
+            x = functools.reduce(jnp.add, _places(x, [axis], zero))
+        return x
 
     def backward(_: None, gradient: Any) -> tuple[Any]:
-        return (_gathered(lambda number, gradient: gradient, [(gradient, 0)], [axis], shape),)
+        return (_gathered(lambda number, gradient: gradient, [(gradient, 0)], axes, shape),)
 
     pool.defvjp(lambda x: (pool(x), None), backward)
     return pool(x)

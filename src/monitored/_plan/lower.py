@@ -153,8 +153,8 @@ class Lowering:
         if op.type == "VJP":
             raise errors.UnimplementedError(
                 op.node_def, op,
-                f"The gradient of '{op._attrs['forward']}' cannot be computed: its values change shape, or its body holds "
-                "operations of the host, so that it runs step by step on the host.",
+                f"The gradient of '{op._attrs['forward']}' cannot be computed: its values change shape, or its body "
+                "holds operations of the host, so that it runs step by step on the host.",
             ) from None  # fmt: skip
         raise NeedHost(op) from None
 

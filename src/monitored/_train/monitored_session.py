@@ -293,7 +293,7 @@ class _MonitoredSession:
                 coordinator.join(stop_grace_period_secs=self._grace, ignore_live_threads=True)
         finally:
             if session is not None:
-                session.close()
+                _close_quietly(session)
 
     def _lose_session(self, error: Exception) -> None:
         """Closes a preempted session; the next run makes a new one."""
@@ -387,6 +387,14 @@ class StepContext:
             StopIteration: Always.
         """
         raise StopIteration("step_fn has requested the iterations to stop.")
+
+
+def _close_quietly(session: BaseSession) -> None:
+    """Closes a session. What that raises is logged only: a cause worth raising has been raised by the join before."""
+    try:
+        session.close()
+    except Exception as error:
+        _log.warning("Closing the session failed: %r", error)
 
 
 def _overrides(hook: SessionRunHook, method: str) -> bool:
