@@ -1,0 +1,373 @@
+"""Loops whose number of turns is known: `lax.scan`, with the work outside of it that need not be inside.
+
+Three things leave the loop, whoever wrote it (`dynamic_rnn`, `map_fn`, a `while_loop` by hand):
+
+* An element of a `TensorArray` read at a counter's index comes to the turn as the scan's own slice, so that its
+  gradient is put where it belongs instead of being added to the whole array each turn.
+* What is only written at a counter's index is collected by the scan, not carried through it.
+* A matrix product or convolution of what does not depend on the turns before is computed for all turns at once. A
+  product of a concatenation, as recurrent cells have it, is split: ``concat([x, h]) W = x W_x + h W_h``, and ``x W_x``
+  leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from monitored._graph.constant import constant_value
+from monitored._graph.effects import bodies_of, variable_read_by
+from monitored._graph.operation import Operation, Tensor
+from monitored._ops.tensor_array_ops import blank, check_bounds, grown, is_dynamic, is_unset, store
+
+if TYPE_CHECKING:
+    from monitored._ops.while_lowering import Loop
+
+_SAME, _BY_TURN, _BY_STATE = range(3)  # what a value depends on: nothing in the loop, the turn's number, earlier turns
+
+_WORTH_IT: Final = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "Conv2D", "DepthwiseConv2dNative"})
+
+
+def behind_identity(tensor: Tensor) -> Tensor:
+    """The tensor of which another is only the identity."""
+    while tensor.op.type == "Identity" and not tensor.op.control_inputs:
+        tensor = tensor.op.inputs[0]
+    return tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """A product of a concatenation, in two: the part for all turns at once, and the rest."""
+
+    op: Operation
+    kernel: Tensor
+    outside: list[tuple[Tensor, int, int]]  # parts of the concatenation, with their rows of the kernel
+    inside: list[tuple[Tensor, int, int]]
+
+
+class CountedLoop:
+    """A loop of a known number of turns, being lowered."""
+
+    def __init__(self, loop: Loop, turns: int) -> None:
+        self.loop = loop
+        self.turns = turns
+        self.body = loop.body
+        self.fixed = loop.fixed(loop.body)
+        found = {p: loop.counter(p) for p in loop.varying}
+        self.counters: dict[int, tuple[int, int]] = {
+            p: c for p, c in found.items() if c is not None and isinstance(c[0], int)
+        }
+        self.initial = {p: v for p, v in zip(loop.varying, loop.initial, strict=True) if p not in self.counters}
+        self.users = _users(self.body.needed)
+        self.reads: dict[Operation, Any] = {}  # reads at a counter's index -> what they read in all turns
+        self.writes: dict[int, Operation] = {}  # loop variables that only collect -> where they do
+        self.rows: dict[Operation, np.ndarray[Any, Any]] = {}  # the index of a write in each turn
+        self._find_reads_and_writes()
+        self.carried = [p for p in self.initial if p not in self.writes]
+        self.levels = self._find_levels()
+
+    def run(self) -> tuple[list[Any], list[Any]]:
+        """The values of all loop variables after the last turn, and of the state that the loop changes."""
+        body, loop = self.body, self.loop
+        counters = [
+            start + step * jnp.arange(self.turns, dtype=body.arguments[p].dtype.as_numpy_dtype)
+            for p, (start, step) in self.counters.items()
+        ]
+        available = {op._outputs[0]: stack for op, stack in self.reads.items()}
+        splits, products = self._leave(counters, available)
+        ops = self._remaining(available, splits)
+
+        def step(carry: Any, slices: Any) -> Any:
+            variables, written = carry
+            numbers, elements, partial = slices
+            values = {body.arguments[p]: v for p, v in zip(self.carried, variables, strict=True)}
+            values.update((body.arguments[p], v) for p, v in zip(self.counters, numbers, strict=True))
+            values.update(zip(available, elements, strict=True))
+            scope = loop.scope(body, values, written)
+            scope.replaced = {op: _storing(op) for op in self.rows}
+            scope.replaced.update(
+                (split.op, _adding(split, kernel, rest)) for (split, kernel), rest in zip(splits, partial, strict=True)
+            )
+            scope.run(ops)
+            after = [jnp.asarray(scope.value(body.outputs[p])) for p in self.carried]
+            collected = [jnp.asarray(scope.value(op.inputs[2])) for op in self.writes.values()]
+            return (after, [scope.state[s] for s in loop.writes]), collected
+
+        slices = (counters, list(available.values()), products)
+        start = ([self.initial[p] for p in self.carried], loop.state_before)
+        start = self._settled(step, start, slices)
+        (variables, written), collected = lax.scan(step, start, slices, length=self.turns)
+        last = loop.constant | dict(zip(self.carried, variables, strict=True))
+        for place, (first, difference) in self.counters.items():
+            last[place] = np.asarray(first + difference * self.turns, body.arguments[place].dtype.as_numpy_dtype)
+        for (place, op), values in zip(self.writes.items(), collected, strict=True):
+            last[place] = _placed(self.initial[place], self.rows[op], values)
+        return [last[place] for place in range(len(body.arguments))], written
+
+    def _settled(self, step: Any, start: Any, slices: Any) -> Any:
+        """The start, in which arrays that nothing was written to have the element shape that a turn gives them."""
+        variables, written = start
+        if not any(is_unset(v) for v in variables):
+            return start
+        (after, _), _ = jax.eval_shape(step, start, jax.tree.map(lambda stack: _first(stack), slices))
+        return [
+            blank(new.shape[0], new.shape[1:], v.dtype) if is_unset(v) else v
+            for v, new in zip(variables, after, strict=True)
+        ], written
+
+    # -- reads and writes at a counter's index --------------------------------------------------------------
+
+    def _affine(self, tensor: Tensor) -> tuple[int, int] | None:
+        """An integer that grows by the same each turn: its value in the first, and by how much."""
+        tensor = behind_identity(tensor)
+        if tensor in self.body.arguments:
+            counter = self.counters.get(self.body.arguments.index(tensor))
+            if counter is not None:
+                return counter
+        known = self.fixed.known_or_none(tensor)
+        if known is not None:
+            return (known.item(), 0) if known.ndim == 0 and known.dtype.kind in "iu" else None
+        if tensor.op.type not in ("Add", "AddV2", "Sub"):
+            return None
+        one, other = (self._affine(t) for t in tensor.op.inputs)
+        if one is None or other is None:
+            return None
+        sign = -1 if tensor.op.type == "Sub" else 1
+        return one[0] + sign * other[0], one[1] + sign * other[1]
+
+    def _rows(self, index: Tensor) -> np.ndarray[Any, Any] | None:
+        """The values of an index in all turns, if it changes as a counter does."""
+        found = self._affine(index)
+        return None if found is None or not found[1] else found[0] + found[1] * np.arange(self.turns)
+
+    def _find_reads_and_writes(self) -> None:
+        for op in self.body.needed:
+            if op.type == "TensorArrayReadV3" and not op.control_inputs:
+                array = self.fixed.values.get(behind_identity(op.inputs[2]))
+                rows = None if array is None or is_unset(array) else self._rows(op.inputs[1])
+                if rows is not None:
+                    check_bounds("read from", rows, array.shape[0])
+                    self.reads[op] = _taken(array, rows)
+            elif op.type == "TensorArrayWriteV3":
+                place = self._array_written(op)
+                rows = None if place is None else self._rows(op.inputs[1])
+                if place is None or rows is None:
+                    continue
+                size = self.initial[place].shape[0]
+                check_bounds("write to", rows, size, is_dynamic(op))
+                self.initial[place] = grown(self.initial[place], int(rows.max()) + 1 if rows.size else 0)
+                self.rows[op] = rows
+                if self._only_collects(place, op):
+                    self.writes[place] = op
+
+    def _array_written(self, op: Operation) -> int | None:
+        """The loop variable that an operation writes to, directly or after other writes."""
+        while op.type == "TensorArrayWriteV3":
+            flow = behind_identity(op.inputs[3])
+            if flow in self.body.arguments:
+                place = self.body.arguments.index(flow)
+                return place if place in self.initial else None
+            op = flow.op
+        return None
+
+    def _only_collects(self, place: int, write: Operation) -> bool:
+        """Whether nothing is done to a loop variable but one write."""
+        return (
+            behind_identity(self.body.outputs[place]) is write._outputs[0]
+            and self._real_users(self.body.arguments[place]) == [write]
+            and self._real_users(write._outputs[0]) == []
+            and sum(behind_identity(t) is write._outputs[0] for t in self.body.outputs) == 1
+        )
+
+    def _real_users(self, tensor: Tensor) -> list[Operation]:
+        """The operations that use a tensor, directly or by its identities."""
+        found = []
+        for op in self.users.get(tensor, []):
+            if op.type == "Identity" and not op.control_inputs:
+                found.extend(self._real_users(op._outputs[0]))
+            else:
+                found.append(op)
+        return found
+
+    # -- what leaves the loop -------------------------------------------------------------------------------
+
+    def _find_levels(self) -> dict[Tensor, int]:
+        """What the values in the body depend on."""
+        levels = dict.fromkeys(self.body.inputs, _BY_STATE)
+        levels.update((t, _SAME) for t in self.fixed.values)
+        levels.update((self.body.arguments[p], _BY_TURN) for p in self.counters)
+        for op in self.body.needed:
+            if op in self.reads:
+                level = _BY_TURN
+            elif op.type == "Const" or (op.op_def.lower is not None and _is_pure(op)):
+                level = max((levels[t] for t in op.inputs), default=_SAME)
+            else:
+                level = _BY_STATE
+            levels.update((t, level) for t in op._outputs if t not in levels)
+        return levels
+
+    def _leave(self, counters: list[Any], available: dict[Tensor, Any]) -> tuple[list[tuple[_Split, Any]], list[Any]]:
+        """Computes for all turns at once what is worth it.
+
+        Adds whole products to `available`; gives the products that are split, with the rows of the kernel that stay,
+        and their parts for all turns.
+        """
+        whole: list[Tensor] = []
+        splits: list[_Split] = []
+        for op in self.body.needed:
+            if op.type not in _WORTH_IT:
+                continue
+            if self.levels[op._outputs[0]] == _BY_TURN:
+                whole.append(op._outputs[0])
+            elif self.levels[op._outputs[0]] == _BY_STATE:
+                split = self._split_of(op)
+                splits.extend([] if split is None else [split])
+        wanted = [*whole, *(part for split in splits for part, _, _ in split.outside)]
+        if not wanted or not self.turns:
+            return [], []
+        ops = _needed_for(self.body.needed, wanted, available)
+        reads, stacks = list(available), list(available.values())
+
+        def one_turn(numbers: list[Any], elements: list[Any]) -> tuple[list[Any], list[Any]]:
+            values = {self.body.arguments[p]: v for p, v in zip(self.counters, numbers, strict=True)}
+            values.update(zip(reads, elements, strict=True))
+            scope = self.loop.scope(self.body, values, self.loop.state_before)
+            scope.run(ops)
+            products = [
+                _product([scope.value(part) for part, _, _ in split.outside], _rows_of(kernels[i], split.outside))
+                for i, split in enumerate(splits)
+            ]
+            return [scope.value(t) for t in whole], products
+
+        kernels = [jnp.asarray(self.fixed.value(split.kernel)) for split in splits]
+        results, products = jax.vmap(one_turn)(counters, stacks)
+        available.update(zip(whole, results, strict=True))
+        return [(s, _rows_of(k, s.inside)) for s, k in zip(splits, kernels, strict=True)], products
+
+    def _split_of(self, op: Operation) -> _Split | None:
+        """How to split a product of a concatenation; None where nothing is won."""
+        if op.type != "MatMul" or op._attrs["transpose_a"] or op._attrs["transpose_b"]:
+            return None
+        joined, kernel = (behind_identity(t) for t in op.inputs)
+        if joined.op.type != "ConcatV2" or kernel not in self.fixed.values or joined.op.control_inputs:
+            return None
+        *parts, axis = joined.op.inputs
+        along = constant_value(axis)
+        if along is None or int(along.item()) not in (1, -1):
+            return None
+        sizes = [None if t.shape.ndims != 2 else t.shape[1].value for t in parts]
+        if None in sizes:
+            return None
+        ends = np.cumsum(np.asarray(sizes)).tolist()
+        placed = [(part, end - int(size), end) for part, size, end in zip(parts, sizes, ends, strict=True)]  # type: ignore[arg-type]
+        inside = [p for p in placed if self.levels[p[0]] == _BY_STATE]
+        outside = [p for p in placed if self.levels[p[0]] != _BY_STATE]
+        if not any(self.levels[p[0]] == _BY_TURN for p in outside):
+            return None
+        return _Split(op, kernel, outside, inside)
+
+    def _remaining(self, available: dict[Tensor, Any], splits: list[tuple[_Split, Any]]) -> list[Operation]:
+        """The operations that stay in the loop."""
+        removed = set(self.writes.values())
+        inside = {split.op: [part for part, _, _ in split.inside] for split, _ in splits}
+        wanted = [self.body.outputs[p] for p in self.carried] + [op.inputs[2] for op in removed]
+        waited_for = [c for op in removed for c in op.control_inputs]
+        acting = [op for op in self.body.needed if not _is_pure(op) and op not in removed]
+        return _needed_for(self.body.needed, wanted, available, [*acting, *waited_for], inside)
+
+
+def _users(ops: Iterable[Operation]) -> dict[Tensor, list[Operation]]:
+    users: dict[Tensor, list[Operation]] = {}
+    for op in ops:
+        for tensor in op.inputs:
+            users.setdefault(tensor, []).append(op)
+    return users
+
+
+def _is_pure(op: Operation) -> bool:
+    """Whether an operation computes its outputs from its inputs and does nothing else, whenever that may be."""
+    definition = op.op_def
+    return not (
+        definition.random or definition.updates or definition.stateful or definition.host or op.control_inputs
+        or bodies_of(op) or any(t.dtype._is_ref_dtype for t in op.inputs)
+        or (bool(op._outputs) and op.type != "Const" and variable_read_by(op._outputs[0]) is not None)
+    )  # fmt: skip
+
+
+def _needed_for(
+    ops: list[Operation], wanted: list[Tensor], available: Iterable[Tensor], acting: Iterable[Operation] = (),
+    inputs_of: dict[Operation, list[Tensor]] | None = None,
+) -> list[Operation]:  # fmt: skip
+    """The operations, in order, that some tensors and operations need beyond what is available."""
+    given, found = set(available), set(acting)
+    stack = [t.op for t in wanted if t not in given] + list(found)
+    found.update(stack)
+    while stack:
+        op = stack.pop()
+        inputs = (inputs_of or {}).get(op, op.inputs)
+        for before in (*(t.op for t in inputs if t not in given), *op.control_inputs):
+            if before not in found:
+                found.add(before)
+                stack.append(before)
+    return [op for op in ops if op in found]
+
+
+def _first(stack: Any) -> Any:
+    return jax.ShapeDtypeStruct(stack.shape[1:], stack.dtype)  # type: ignore[no-untyped-call]
+
+
+def _taken(array: Any, rows: np.ndarray[Any, Any]) -> Any:
+    """Rows of an array at equal distances."""
+    if not rows.size:
+        return array[:0]
+    step = int(rows[1] - rows[0]) if rows.size > 1 else 1
+    low, high = int(rows.min()), int(rows.max())
+    if low == 0 and high == array.shape[0] - 1 and abs(step) == 1:
+        part = array
+    else:
+        part = lax.slice_in_dim(array, low, high + 1, abs(step))
+    return lax.rev(part, (0,)) if step < 0 else part
+
+
+def _placed(array: Any, rows: np.ndarray[Any, Any], values: Any) -> Any:
+    """An array with the collected values in their rows."""
+    if rows.size == array.shape[0] and (is_unset(array) or values.shape == array.shape):
+        return _taken(values, rows)  # rows in order or in reverse: either way that puts them in place
+    if is_unset(array):
+        array = blank(array.shape[0], values.shape[1:], array.dtype)
+    if not rows.size:
+        return array
+    if array.shape[1:] != values.shape[1:]:
+        store(array[:1], 0, values[0])  # for its message
+    return array.at[rows].set(values)
+
+
+def _storing(op: Operation) -> Any:
+    def replaced(scope: Any) -> list[Any]:
+        _, index, value, flow = (scope.value(t) for t in op.inputs)
+        return [store(flow, index, value)]
+
+    return replaced
+
+
+def _adding(split: _Split, kernel: Any, rest: Any) -> Any:
+    def replaced(scope: Any) -> list[Any]:
+        return [_product([scope.value(part) for part, _, _ in split.inside], kernel) + rest]
+
+    return replaced
+
+
+def _product(parts: list[Any], kernel: Any) -> Any:
+    left = parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
+    return lax.dot_general(jnp.asarray(left), kernel, (((1,), (0,)), ((), ())))
+
+
+def _rows_of(kernel: Any, parts: list[tuple[Tensor, int, int]]) -> Any:
+    pieces = [lax.slice_in_dim(kernel, begin, end) for _, begin, end in parts]
+    return pieces[0] if len(pieces) == 1 else jnp.concatenate(pieces)
