@@ -247,7 +247,9 @@ def make_session(cell):
 
 def train_loop(cell, session, step, dequeue):
     """At most four steps; writes down what they return and what they raise."""
-    timeout = cell.tf.RunOptions(timeout_in_ms=5000)  # for what waits for ever in TensorFlow
+    # A queue runner's thread that these end leaves its queue open: a step waits for ever.
+    endless = cell.exception in ("KeyboardInterrupt", "SystemExit")
+    options = cell.tf.RunOptions(timeout_in_ms=200) if endless else None
     for _ in range(STEPS):
         threaded = cell.place in ("queue_runner", "queue_runner_waited_for", "thread")
         if threaded and cell.begun:
@@ -263,7 +265,7 @@ def train_loop(cell, session, step, dequeue):
         cell.begun += 1
         try:
             if cell.place == "queue_runner_waited_for" and cell.begun > 1:
-                result = session.run(dequeue, options=timeout)
+                result = session.run(dequeue, options=options)
             elif cell.place == "step_fn":
 
                 def step_fn(step_context):
