@@ -19,9 +19,10 @@ from monitored._ops.array import expand_dims, reshape, size
 from monitored._ops.array import shape as shape_of
 from monitored._ops.casts import cast
 from monitored._ops.fill import ones
-from monitored._ops.masking import boolean_mask
 from monitored._ops.joining import concat, tile
+from monitored._ops.masking import boolean_mask
 from monitored._ops.reductions import reduce_max
+from monitored._ops.rules import call
 
 
 def _one_hot(op: Operation) -> TensorShape:
@@ -62,16 +63,15 @@ def _batch_shape(op: Operation) -> TensorShape:
         return TensorShape(None)
     count = int(np.prod(blocks))
     space: list[int | None] = []
-    for size, block, edge in zip(sizes[1:], blocks.tolist(), edges.sum(axis=1).tolist(), strict=False):
+    for side, block, edge in zip(sizes[1:], blocks.tolist(), edges.sum(axis=1).tolist(), strict=False):
         if op.type == "SpaceToBatchND":
-            space.append(_divided(op, None if size is None else size + edge, block))
+            space.append(_divided(op, None if side is None else side + edge, block))
         else:
-            space.append(None if size is None else size * block - edge)
-    batch = sizes[0]
-    if op.type == "SpaceToBatchND":
-        batch = None if batch is None else batch * count
+            space.append(None if side is None else side * block - edge)
+    if op.type == "BatchToSpaceND":
+        batch = _divided(op, sizes[0], count)
     else:
-        batch = _divided(op, batch, count)
+        batch = None if sizes[0] is None else sizes[0] * count
     return TensorShape([batch, *space, *sizes[1 + len(space) :]])
 
 
@@ -123,8 +123,10 @@ def _batch_to_space(x: Any, block: Any, crops: Any) -> Any:
 # fmt: off
 define("OneHot", "indices:TI depth:int32 on_value:T off_value:T -> output:T", _hot, infer=_one_hot, static=(1,),
        axis=-1, TI=int64)
-define("SpaceToDepth", "input:T -> output:T", _space_to_depth, infer=_depth_shape, block_size=REQUIRED, data_format="NHWC")
-define("DepthToSpace", "input:T -> output:T", _depth_to_space, infer=_depth_shape, block_size=REQUIRED, data_format="NHWC")
+define("SpaceToDepth", "input:T -> output:T", _space_to_depth, infer=_depth_shape, block_size=REQUIRED,
+       data_format="NHWC")
+define("DepthToSpace", "input:T -> output:T", _depth_to_space, infer=_depth_shape, block_size=REQUIRED,
+       data_format="NHWC")
 define("SpaceToBatchND", "input:T block_shape:Tblock_shape paddings:Tpaddings -> output:T", _space_to_batch,
        infer=_batch_shape, static=(1, 2), Tblock_shape=int32, Tpaddings=int32)
 define("BatchToSpaceND", "input:T block_shape:Tblock_shape crops:Tcrops -> output:T", _batch_to_space,
@@ -173,10 +175,8 @@ def one_hot(
         for label, number in (("on_value", 1), ("off_value", 0)):
             if label not in values:
                 values[label] = constant(number, wanted or float32, name=label)
-        result: Tensor = apply(
-            "OneHot", indices, depth, values["on_value"], values["off_value"], name=full, axis=-1 if axis is None else axis
-        )
-        return result
+        at = -1 if axis is None else axis
+        return call("OneHot", indices, depth, values["on_value"], values["off_value"], name=full, axis=at)
 
 
 def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = bool_, name: str | None = None) -> Tensor:
@@ -208,8 +208,7 @@ def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = bool_, name: st
         inside: Tensor = apply("Less", places, ends)
         if as_dtype(dtype) == bool_:
             return inside
-        mask: Tensor = apply("Cast", inside, DstT=as_dtype(dtype))
-        return mask
+        return call("Cast", inside, DstT=as_dtype(dtype))
 
 
 def meshgrid(*args: Any, indexing: str = "xy", name: str = "meshgrid") -> list[Tensor]:
@@ -302,8 +301,7 @@ def space_to_depth(input: Any, block_size: int, name: str | None = None, data_fo
     Raises:
         ValueError: If the height or width is not a multiple of the block size.
     """
-    result: Tensor = apply("SpaceToDepth", input, name=name, block_size=block_size, data_format=data_format)
-    return result
+    return call("SpaceToDepth", input, name=name, block_size=block_size, data_format=data_format)
 
 
 def depth_to_space(input: Any, block_size: int, name: str | None = None, data_format: str = "NHWC") -> Tensor:
@@ -321,8 +319,7 @@ def depth_to_space(input: Any, block_size: int, name: str | None = None, data_fo
     Raises:
         ValueError: If the depth is not a multiple of the block size squared.
     """
-    result: Tensor = apply("DepthToSpace", input, name=name, block_size=block_size, data_format=data_format)
-    return result
+    return call("DepthToSpace", input, name=name, block_size=block_size, data_format=data_format)
 
 
 def space_to_batch_nd(input: Any, block_shape: Any, paddings: Any, name: str | None = None) -> Tensor:
@@ -337,8 +334,7 @@ def space_to_batch_nd(input: Any, block_shape: Any, paddings: Any, name: str | N
     Returns:
         A tensor ``[batch * prod(block_shape), space / block_shape..., rest...]``.
     """
-    result: Tensor = apply("SpaceToBatchND", input, block_shape, paddings, name=name)
-    return result
+    return call("SpaceToBatchND", input, block_shape, paddings, name=name)
 
 
 def batch_to_space_nd(input: Any, block_shape: Any, crops: Any, name: str | None = None) -> Tensor:
@@ -353,8 +349,7 @@ def batch_to_space_nd(input: Any, block_shape: Any, crops: Any, name: str | None
     Returns:
         A tensor ``[batch / prod(block_shape), space * block_shape..., rest...]``.
     """
-    result: Tensor = apply("BatchToSpaceND", input, block_shape, crops, name=name)
-    return result
+    return call("BatchToSpaceND", input, block_shape, crops, name=name)
 
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,13 +12,13 @@ from jax import lax
 from monitored._graph import infer
 from monitored._graph.build import apply, constant, convert_to_tensor
 from monitored._graph.constant import constant_value, constant_value_as_shape
-from monitored._graph.dtypes import DType, as_dtype, bool_, float32, int32, int64, string
-from monitored._graph.graph import get_default_graph
+from monitored._graph.dtypes import DType, as_dtype, int32
 from monitored._graph.opdef import REQUIRED, define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape, as_shape, broadcast_shape, unknown_shape
 from monitored._ops import rules
 from monitored._ops.lift import LONG, of_types
+from monitored._ops.rules import call
 
 # -- rules for shapes ---------------------------------------------------------------------------------------
 
@@ -131,6 +131,18 @@ def _shape_of(x: Any, *, out_type: DType) -> Any:
     return np.asarray(np.shape(x), out_type.as_numpy_dtype)
 
 
+def _shapes_of(*xs: Any, out_type: DType) -> Any:
+    return tuple(_shape_of(x, out_type=out_type) for x in xs)
+
+
+def _size_of(x: Any, *, out_type: DType) -> Any:
+    return np.asarray(np.size(x), out_type.as_numpy_dtype)
+
+
+def _transpose(x: Any, perm: Any) -> Any:
+    return lax.transpose(x, tuple(p % x.ndim for p in perm.tolist()))
+
+
 def _squeeze(x: Any, *, squeeze_dims: Any) -> Any:
     axes = [a % x.ndim for a in squeeze_dims] or [i for i, size in enumerate(x.shape) if size == 1]
     return x.reshape([size for i, size in enumerate(x.shape) if i not in axes])
@@ -158,60 +170,34 @@ def _broadcast_sizes(one: Any, other: Any) -> Any:
     return np.asarray(np.broadcast_shapes(tuple(one.tolist()), tuple(other.tolist())), one.dtype)
 
 
+# fmt: off
 define("Shape", "input:T -> output:out_type", _shape_of, infer=_rank_vector, no_grad=True, out_type=int32)
-define(
-    "ShapeN", "input:N*T -> output:N*out_type", lambda *xs, out_type: tuple(_shape_of(x, out_type=out_type) for x in xs),
-    infer=_rank_vector, no_grad=True, out_type=int32,
-)  # fmt: skip
-define(
-    "Size", "input:T -> output:out_type", lambda x, *, out_type: np.asarray(np.size(x), out_type.as_numpy_dtype),
-    infer=infer.scalar, no_grad=True, out_type=int32,
-)  # fmt: skip
+define("ShapeN", "input:N*T -> output:N*out_type", _shapes_of, infer=_rank_vector, no_grad=True, out_type=int32)
+define("Size", "input:T -> output:out_type", _size_of, infer=infer.scalar, no_grad=True, out_type=int32)
 define("Rank", "input:T -> output:int32", lambda x: np.asarray(np.ndim(x), np.int32), infer=infer.scalar, no_grad=True)
-define(
-    "Reshape", "tensor:T shape:Tshape -> output:T", _reshape, infer=_reshaped, static=(1,), fold=_reshape, Tshape=int32
-)
-define(
-    "Transpose", "x:T perm:Tperm -> y:T", lambda x, perm: lax.transpose(x, tuple(p % x.ndim for p in perm.tolist())),
-    infer=_transposed, static=(1,), fold=np.transpose, Tperm=int32,
-)  # fmt: skip
-define(
-    "ConjugateTranspose", "x:T perm:Tperm -> y:T", lambda x, perm: jnp.conj(jnp.transpose(x, perm)),
-    infer=_transposed, static=(1,), Tperm=int32,
-)  # fmt: skip
-define(
-    "ExpandDims", "input:T dim:Tdim -> output:T", _expand, infer=_expanded, static=(1,), fold=_expand, Tdim=int32
-)
+define("Reshape", "tensor:T shape:Tshape -> output:T", _reshape, infer=_reshaped, static=(1,), fold=_reshape,
+       Tshape=int32)
+define("Transpose", "x:T perm:Tperm -> y:T", _transpose, infer=_transposed, static=(1,), fold=np.transpose, Tperm=int32)
+define("ConjugateTranspose", "x:T perm:Tperm -> y:T", lambda x, perm: jnp.conj(_transpose(x, perm)),
+       infer=_transposed, static=(1,), Tperm=int32)
+define("ExpandDims", "input:T dim:Tdim -> output:T", _expand, infer=_expanded, static=(1,), fold=_expand, Tdim=int32)
 define("Squeeze", "input:T -> output:T", _squeeze, infer=_squeezed, fold=_squeeze, squeeze_dims=())
-define(
-    "Fill", "dims:index_type value:T -> output:T", _fill, infer=_filled, static=(0,), index_type=int32,
-    fold=lambda dims, value: np.full(dims.tolist(), value, value.dtype),
-)  # fmt: skip
-define(
-    "ZerosLike", "x:T -> y:T", lambda x: lax.full(x.shape, 0, x.dtype), infer=infer.unchanged, fold=np.zeros_like,
-    no_grad=True,
-)  # fmt: skip
-define(
-    "OnesLike", "x:T -> y:T", lambda x: lax.full(x.shape, 1, x.dtype), infer=infer.unchanged, fold=np.ones_like,
-    no_grad=True,
-)  # fmt: skip
-define(
-    "BroadcastTo", "input:T shape:Tidx -> output:T", _broadcast, infer=_broadcast_to, static=(1,), Tidx=int32,
-    fold=lambda x, shape: np.broadcast_to(x, shape.tolist()),
-)  # fmt: skip
-define(
-    "BroadcastArgs", "s0:T s1:T -> r0:T", _broadcast_sizes, infer=of_types(LONG, _broadcast_args), static=(0, 1),
-    fold=_broadcast_sizes, no_grad=True, T=int32,
-)  # fmt: skip
-define(
-    "IdentityN", "input:[T] -> output:[T]", lambda *xs: xs, infer=lambda op: [t._shape for t in op._inputs],
-    fold=lambda *xs: xs,
-)  # fmt: skip
+define("Fill", "dims:index_type value:T -> output:T", _fill, infer=_filled, static=(0,), index_type=int32,
+       fold=lambda dims, value: np.full(dims.tolist(), value, value.dtype))
+define("ZerosLike", "x:T -> y:T", lambda x: lax.full(x.shape, 0, x.dtype), infer=infer.unchanged, fold=np.zeros_like,
+       no_grad=True)
+define("OnesLike", "x:T -> y:T", lambda x: lax.full(x.shape, 1, x.dtype), infer=infer.unchanged, fold=np.ones_like,
+       no_grad=True)
+define("BroadcastTo", "input:T shape:Tidx -> output:T", _broadcast, infer=_broadcast_to, static=(1,), Tidx=int32,
+       fold=lambda x, shape: np.broadcast_to(x, shape.tolist()))
+define("BroadcastArgs", "s0:T s1:T -> r0:T", _broadcast_sizes, infer=of_types(LONG, _broadcast_args), static=(0, 1),
+       fold=_broadcast_sizes, no_grad=True, T=int32)
+define("IdentityN", "input:[T] -> output:[T]", lambda *xs: xs, infer=lambda op: [t._shape for t in op._inputs],
+       fold=lambda *xs: xs)
 define("StopGradient", "input:T -> output:T", lambda x: x, infer=infer.unchanged, fold=lambda x: x, no_grad=True)
 define("PreventGradient", "input:T -> output:T", lambda x: x, infer=infer.unchanged, no_grad=True, message="")
-define(
-    "PlaceholderWithDefault", "input:dtype -> output:dtype", lambda x: x, infer=_with_default, shape=REQUIRED
-)
+define("PlaceholderWithDefault", "input:dtype -> output:dtype", lambda x: x, infer=_with_default, shape=REQUIRED)
+# fmt: on
 
 # -- shapes -------------------------------------------------------------------------------------------------
 
@@ -231,8 +217,7 @@ def shape(input: Any, name: str | None = None, out_type: Any = int32) -> Tensor:
         input = convert_to_tensor(input)
         if input.shape.is_fully_defined():
             return constant(np.asarray(input.shape.as_list(), np.int32), out_type, name=full)
-        result: Tensor = apply("Shape", input, name=full, out_type=out_type)
-        return result
+        return call("Shape", input, name=full, out_type=out_type)
 
 
 def shape_n(input: Any, out_type: Any = int32, name: str | None = None) -> list[Tensor]:
@@ -266,8 +251,7 @@ def size(input: Any, name: str | None = None, out_type: Any = int32) -> Tensor:
         count = input.shape.num_elements()
         if count is not None:
             return constant(count, out_type, name=full)
-        result: Tensor = apply("Size", input, name=full, out_type=out_type)
-        return result
+        return call("Size", input, name=full, out_type=out_type)
 
 
 def rank(input: Any, name: str | None = None) -> Tensor:
@@ -284,8 +268,7 @@ def rank(input: Any, name: str | None = None) -> Tensor:
         input = convert_to_tensor(input)
         if input.shape.ndims is not None:
             return constant(input.shape.ndims, int32, name=full)
-        result: Tensor = apply("Rank", input, name=full)
-        return result
+        return call("Rank", input, name=full)
 
 
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
@@ -302,8 +285,7 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: If the number of elements differs.
     """
-    result: Tensor = apply("Reshape", tensor, shape, name=name)
-    return result
+    return call("Reshape", tensor, shape, name=name)
 
 
 def transpose(a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False) -> Tensor:
@@ -329,8 +311,7 @@ def transpose(a: Any, perm: Any = None, name: str = "transpose", conjugate: bool
         elif perm is None:
             count = apply("Rank", a)
             perm = (count - 1) - apply("Range", 0, count, 1)
-        result: Tensor = apply(op_type, a, perm, name=full)
-        return result
+        return call(op_type, a, perm, name=full)
 
 
 def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Tensor:
@@ -351,8 +332,7 @@ def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any 
     axis = rules.either("axis", axis, "dim", dim)
     if axis is None:
         raise ValueError("Must specify an axis argument to tf.expand_dims()")
-    result: Tensor = apply("ExpandDims", input, axis, name=name)
-    return result
+    return call("ExpandDims", input, axis, name=name)
 
 
 def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None) -> Tensor:
@@ -372,8 +352,7 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims:
     """
     axis = rules.either("axis", axis, "squeeze_dims", squeeze_dims)
     axes = [] if axis is None else [int(a) for a in (axis if isinstance(axis, (list, tuple)) else np.ravel(axis))]
-    result: Tensor = apply("Squeeze", input, name=name, squeeze_dims=axes)
-    return result
+    return call("Squeeze", input, name=name, squeeze_dims=axes)
 
 
 def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
@@ -390,8 +369,7 @@ def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: If `input` cannot be broadcast to it.
     """
-    result: Tensor = apply("BroadcastTo", input, shape, name=name)
-    return result
+    return call("BroadcastTo", input, shape, name=name)
 
 
 def broadcast_static_shape(shape_x: TensorShape, shape_y: TensorShape) -> TensorShape:
@@ -420,8 +398,7 @@ def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Tensor:
     Returns:
         The broadcast sizes.
     """
-    result: Tensor = apply("BroadcastArgs", shape_x, shape_y)
-    return result
+    return call("BroadcastArgs", shape_x, shape_y)
 
 
 # -- copies and placeholders --------------------------------------------------------------------------------
@@ -437,8 +414,7 @@ def identity(input: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the same type and shape.
     """
-    result: Tensor = apply("Identity", input, name=name)
-    return result
+    return call("Identity", input, name=name)
 
 
 def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
@@ -465,8 +441,7 @@ def stop_gradient(input: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the same type and shape.
     """
-    result: Tensor = apply("StopGradient", input, name=name)
-    return result
+    return call("StopGradient", input, name=name)
 
 
 def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tensor:
@@ -480,8 +455,7 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     Returns:
         The tensor.
     """
-    result: Tensor = apply("Placeholder", name=name, dtype=as_dtype(dtype), shape=as_shape(shape))
-    return result
+    return call("Placeholder", name=name, dtype=as_dtype(dtype), shape=as_shape(shape))
 
 
 def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Tensor:
@@ -498,8 +472,7 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
     Raises:
         ValueError: If the shape of `input` contradicts `shape`.
     """
-    result: Tensor = apply("PlaceholderWithDefault", input, name=name, shape=as_shape(shape))
-    return result
+    return call("PlaceholderWithDefault", input, name=name, shape=as_shape(shape))
 
 
 __all__ = [

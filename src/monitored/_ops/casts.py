@@ -11,24 +11,33 @@ from jax import lax
 from monitored._graph import infer
 from monitored._graph.build import apply, convert_to_tensor
 from monitored._graph.dtypes import (
-    DType, as_dtype, bfloat16, complex64, complex128, float32, float64, int32, int64,
+    DType,
+    as_dtype,
+    bfloat16,
+    complex64,
+    complex128,
+    float32,
+    float64,
+    int32,
+    int64,
 )  # fmt: skip
 from monitored._graph.opdef import define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
 from monitored._ops import rules
 from monitored._ops.lift import COMPLEX, FLOAT, NUMBER, broadcast, listed, of_types
+from monitored._ops.rules import call
 
 _PARTS: Final = (float32, float64)
 
 
-def _cast(x: Any, *, DstT: DType) -> Any:  # noqa: N803  (the attribute's name)
+def _cast(x: Any, *, DstT: DType) -> Any:
     if jnp.iscomplexobj(x) and not DstT.is_complex:
         x = lax.real(x)
     return x.astype(DstT.as_numpy_dtype)
 
 
-def _cast_folded(x: Any, *, DstT: DType) -> Any:  # noqa: N803
+def _cast_folded(x: Any, *, DstT: DType) -> Any:
     return (x.real if x.dtype.kind == "c" and not DstT.is_complex else x).astype(DstT.as_numpy_dtype)
 
 
@@ -53,8 +62,8 @@ define(
     "Complex", "real:T imag:T -> out:Tout", lambda x, y: lax.complex(*broadcast(x, y)),
     infer=of_types(_PARTS, infer.broadcast), Tout=complex64,
 )  # fmt: skip
-for _type, _part in (("Real", lax.real), ("Imag", lax.imag), ("Angle", jnp.angle)):
-    define(_type, "input:T -> output:Tout", _part, infer=of_types(COMPLEX, infer.unchanged), Tout=float32)
+for _type, _meaning in (("Real", lax.real), ("Imag", lax.imag), ("Angle", jnp.angle)):
+    define(_type, "input:T -> output:Tout", _meaning, infer=of_types(COMPLEX, infer.unchanged), Tout=float32)
 define("ComplexAbs", "x:T -> y:Tout", lax.abs, infer=of_types(COMPLEX, infer.unchanged), Tout=float32)
 define("Conj", "input:T -> output:T", lax.conj, infer=of_types(COMPLEX, infer.unchanged), fold=np.conj)
 
@@ -79,18 +88,15 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
     if isinstance(x, Tensor) and x.dtype == wanted:
         return x
     with rules.scope(name, "Cast", x) as full:
-        x = convert_to_tensor(x, name="x")
-        if x.dtype.base_dtype == wanted:
-            return x
-        return _cast_to(x, wanted, full)
+        value = convert_to_tensor(x, name="x")
+        return value if value.dtype.base_dtype == wanted else _cast_to(value, wanted, full)
 
 
 def _cast_to(x: Tensor, dtype: DType, name: str) -> Tensor:
     for type in (x.dtype.base_dtype, dtype):
         if type.name in ("string", "resource", "variant"):
             raise TypeError(f"Cannot cast {x.name} of type {x.dtype.base_dtype.name} to {dtype.name}.")
-    result: Tensor = apply("Cast", x, name=name, DstT=dtype)
-    return result
+    return call("Cast", x, name=name, DstT=dtype)
 
 
 def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Tensor:
@@ -221,8 +227,7 @@ def bitcast(input: Any, type: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: If the last dimension does not hold the parts of one larger element.
     """
-    result: Tensor = apply("Bitcast", input, name=name, type=as_dtype(type))
-    return result
+    return call("Bitcast", input, name=name, type=as_dtype(type))
 
 
 def complex(real: Any, imag: Any, name: str | None = None) -> Tensor:
@@ -246,8 +251,7 @@ def complex(real: Any, imag: Any, name: str | None = None) -> Tensor:
         wanted = {("float32", "float32"): complex64, ("float64", "float64"): complex128}.get(pair)
         if wanted is None:
             raise TypeError(f"real and imag must both be {listed(_PARTS)}, not {pair[0]} and {pair[1]}")
-        result: Tensor = apply("Complex", real, imag, name=full, Tout=wanted)
-        return result
+        return call("Complex", real, imag, name=full, Tout=wanted)
 
 
 def real(input: Any, name: str | None = None) -> Tensor:
@@ -320,13 +324,12 @@ def conj(x: Any, name: str | None = None) -> Tensor:
         TypeError: If `x` does not hold numbers.
     """
     with rules.scope(name, "Conj", x) as full:
-        x = convert_to_tensor(x, name="x")
-        if x.dtype.is_complex:
-            result: Tensor = apply("Conj", x, name=full)
-            return result
-        if x.dtype.base_dtype not in NUMBER:
-            raise TypeError(f"Expected numeric tensor, got dtype {x.dtype!r}")
-        return x
+        value = convert_to_tensor(x, name="x")
+        if value.dtype.is_complex:
+            return call("Conj", value, name=full)
+        if value.dtype.base_dtype not in NUMBER:
+            raise TypeError(f"Expected numeric tensor, got dtype {value.dtype!r}")
+        return value
 
 
 __all__ = [

@@ -16,6 +16,7 @@ from monitored._ops.fill import ones_like
 from monitored._ops.joining import stack
 from monitored._ops.math import operator_divide
 from monitored._ops.reductions import reduce_sum
+from monitored._ops.rules import call
 from monitored._ops.sequences import range
 
 
@@ -35,7 +36,8 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
         ValueError: If the bounds do not broadcast to the shape of `t`.
     """
     if isinstance(t, IndexedSlices):
-        return _with_values(t, clip_by_value(t.values, clip_value_min, clip_value_max, name))
+        of_slices: Tensor = _with_values(t, clip_by_value(t.values, clip_value_min, clip_value_max, name))
+        return of_slices
     with rules.scope(name, "clip_by_value", t, clip_value_min, clip_value_max) as full:
         t = convert_to_tensor(t, name="t")
         below = apply("Minimum", t, clip_value_max)
@@ -58,7 +60,8 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
         A tensor of the type and shape of `t`.
     """
     if isinstance(t, IndexedSlices):
-        return _with_values(t, clip_by_norm(t.values, clip_norm, axes, name))
+        of_slices: Tensor = _with_values(t, clip_by_norm(t.values, clip_norm, axes, name))
+        return of_slices
     with rules.scope(name, "clip_by_norm", t, clip_norm) as full:
         values = convert_to_tensor(t, name="t")
         squares = reduce_sum(values * values, axes, keepdims=True)
@@ -68,8 +71,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
         norm = apply("Select", positive, apply("Sqrt", safe), squares)
         intermediate = values * clip_norm
         values.shape.merge_with(intermediate.shape)
-        clipped: Tensor = apply("Identity", intermediate / apply("Maximum", norm, clip_norm), name=full)
-        return clipped
+        return call("Identity", intermediate / apply("Maximum", norm, clip_norm), name=full)
 
 
 def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Tensor:
@@ -89,8 +91,7 @@ def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Ten
         inverse = apply("Rsqrt", reduce_sum(t * t, range(rank(t))))
         scaled = t * clip_norm
         bound = apply("Minimum", inverse * count, constant(1.0, t.dtype.base_dtype) / clip_norm)
-        result: Tensor = apply("Identity", scaled * bound, name=full)
-        return result
+        return call("Identity", scaled * bound, name=full)
 
 
 def global_norm(t_list: Any, name: str | None = None) -> Tensor:
@@ -110,8 +111,7 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
     with rules.scope(name, "global_norm", *values):
         halves = [apply("L2Loss", v) for v in values if v is not None]
         total = reduce_sum(stack(halves))
-        result: Tensor = apply("Sqrt", total * constant(2.0, total.dtype.base_dtype), name="global_norm")
-        return result
+        return call("Sqrt", total * constant(2.0, total.dtype.base_dtype), name="global_norm")
 
 
 def clip_by_global_norm(
@@ -137,9 +137,7 @@ def clip_by_global_norm(
     norm = global_norm(t_list, name) if use_norm is None else use_norm
     with rules.scope(name, "clip_by_global_norm", *values, clip_norm) as full:
         one = operator_divide(1.0, norm)
-        scale = clip_norm * apply(
-            "Minimum", one, operator_divide(constant(1.0, one.dtype.base_dtype), clip_norm)
-        )
+        scale = clip_norm * apply("Minimum", one, operator_divide(constant(1.0, one.dtype.base_dtype), clip_norm))
         nan = constant(np.nan, one.dtype.base_dtype)
         scale = apply("Select", apply("IsFinite", norm), scale, nan)
         results: list[Any] = []

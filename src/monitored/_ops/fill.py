@@ -12,6 +12,7 @@ from monitored._graph.operation import Tensor
 from monitored._graph.shapes import Dimension, TensorShape
 from monitored._ops import rules
 from monitored._ops.array import shape as shape_of
+from monitored._ops.rules import call
 
 _INLINE = 1000  # elements: constants up to this size are part of the graph
 
@@ -30,8 +31,7 @@ def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: If a size is negative.
     """
-    result: Tensor = apply("Fill", dims, value, name=name)
-    return result
+    return call("Fill", dims, value, name=name)
 
 
 def zeros(shape: Any, dtype: Any = float32, name: str | None = None) -> Tensor:
@@ -64,7 +64,7 @@ def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Tensor:
 
 def _filled(shape: Any, dtype: Any, name: str | None, default: str, value: int) -> Tensor:
     wanted = as_dtype(dtype).base_dtype
-    one: Any = (b"" if wanted == string else bool(value) if wanted == bool_ else value)
+    one: Any = b"" if wanted == string else bool(value) if wanted == bool_ else value
     with rules.scope(name, default, shape) as full:
         if not isinstance(shape, Tensor):
             sizes = _known_sizes(shape)
@@ -73,8 +73,7 @@ def _filled(shape: Any, dtype: Any, name: str | None, default: str, value: int) 
             shape = convert_to_tensor(TensorShape(sizes) if sizes else shape, int32)
         if shape.shape.ndims == 0:
             shape = apply("Reshape", shape, [-1])
-        result: Tensor = apply("Fill", shape, constant(one, wanted), name=full)
-        return result
+        return call("Fill", shape, constant(one, wanted), name=full)
 
 
 def _known_sizes(shape: Any) -> list[int] | None:
@@ -103,8 +102,7 @@ def zeros_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize
             return zeros(tensor.shape, wanted, name=full)
         if wanted != tensor.dtype.base_dtype:
             return zeros(shape_of(tensor), wanted, name=full)
-        result: Tensor = apply("ZerosLike", tensor, name=full)
-        return result
+        return call("ZerosLike", tensor, name=full)
 
 
 def ones_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Tensor:

@@ -19,6 +19,7 @@ from monitored._ops import rules
 from monitored._ops.array import reshape
 from monitored._ops.array import shape as shape_of
 from monitored._ops.lift import broadcast
+from monitored._ops.rules import call
 from monitored._ops.sparse_gradients import gather_gradient
 
 _DROP = lax.GatherScatterMode.FILL_OR_DROP  # indices out of range read 0 and write nothing, as on TensorFlow's GPUs
@@ -36,7 +37,7 @@ class UniqueWithCounts(NamedTuple):
 
     y: Tensor
     idx: Tensor
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]  # TensorFlow's name for it hides a method of tuples
 
 
 class ListDiff(NamedTuple):
@@ -275,8 +276,8 @@ define("TensorScatterUpdate", "tensor:T indices:Tindices updates:T -> output:T",
 define("TensorScatterAdd", "tensor:T indices:Tindices updates:T -> output:T", _scatter_add, infer=_scattered_into)
 define("TensorScatterSub", "tensor:T indices:Tindices updates:T -> output:T",
        lambda tensor, indices, updates: _scatter_add(tensor, indices, -updates), infer=_scattered_into)
-define("InvertPermutation", "x:T -> y:T", _invert_permutation, infer=lambda op: TensorShape(rules.with_rank(op, 0, 1)), fold=np.argsort, no_grad=True,
-       T=int32)
+define("InvertPermutation", "x:T -> y:T", _invert_permutation, fold=np.argsort, no_grad=True, T=int32,
+       infer=lambda op: TensorShape(rules.with_rank(op, 0, 1)))
 # What these give has as many elements as the data decides.
 define("Where", "input:T -> index:int64", host=_where, fold=_where_numpy, no_grad=True, T=bool_,
        infer=lambda op: TensorShape([None, op._inputs[0]._shape.ndims]))
@@ -338,8 +339,7 @@ def where_v2(condition: Any, x: Any = None, y: Any = None, name: str | None = No
     """
     if x is None or y is None:
         return where(condition, x, y, name)
-    result: Tensor = apply("SelectV2", condition, x, y, name=name)
-    return result
+    return call("SelectV2", condition, x, y, name=name)
 
 
 def gather(
@@ -366,10 +366,7 @@ def gather(
     Raises:
         ValueError: If the axis is out of range or `params` is a scalar.
     """
-    result: Tensor = apply(
-        "GatherV2", params, indices, batch_dims if axis is None else axis, name=name, batch_dims=batch_dims
-    )
-    return result
+    return call("GatherV2", params, indices, batch_dims if axis is None else axis, name=name, batch_dims=batch_dims)
 
 
 def batch_gather(params: Any, indices: Any, name: str | None = None) -> Tensor:
@@ -412,8 +409,7 @@ def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: in
     """
     if batch_dims:
         raise NotImplementedError("gather_nd with batch_dims is not supported; use tf.gather(..., batch_dims=...)")
-    result: Tensor = apply("GatherNd", params, indices, name=name)
-    return result
+    return call("GatherNd", params, indices, name=name)
 
 
 def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Tensor:
@@ -431,8 +427,7 @@ def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) 
     Raises:
         ValueError: If the shapes do not fit.
     """
-    result: Tensor = apply("ScatterNd", indices, updates, shape, name=name)
-    return result
+    return call("ScatterNd", indices, updates, shape, name=name)
 
 
 def tensor_scatter_update(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
@@ -450,8 +445,7 @@ def tensor_scatter_update(tensor: Any, indices: Any, updates: Any, name: str | N
     Raises:
         ValueError: If the shapes do not fit.
     """
-    result: Tensor = apply("TensorScatterUpdate", tensor, indices, updates, name=name)
-    return result
+    return call("TensorScatterUpdate", tensor, indices, updates, name=name)
 
 
 def tensor_scatter_add(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
@@ -466,8 +460,7 @@ def tensor_scatter_add(tensor: Any, indices: Any, updates: Any, name: str | None
     Returns:
         A tensor of the type and shape of `tensor`. Values for the same indices are summed.
     """
-    result: Tensor = apply("TensorScatterAdd", tensor, indices, updates, name=name)
-    return result
+    return call("TensorScatterAdd", tensor, indices, updates, name=name)
 
 
 def tensor_scatter_sub(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
@@ -482,8 +475,7 @@ def tensor_scatter_sub(tensor: Any, indices: Any, updates: Any, name: str | None
     Returns:
         A tensor of the type and shape of `tensor`. Values for the same indices are summed.
     """
-    result: Tensor = apply("TensorScatterSub", tensor, indices, updates, name=name)
-    return result
+    return call("TensorScatterSub", tensor, indices, updates, name=name)
 
 
 tensor_scatter_nd_update = tensor_scatter_update
@@ -501,8 +493,7 @@ def invert_permutation(x: Any, name: str | None = None) -> Tensor:
     Returns:
         A vector of the same type: ``y[x[i]] == i``.
     """
-    result: Tensor = apply("InvertPermutation", x, name=name)
-    return result
+    return call("InvertPermutation", x, name=name)
 
 
 __all__ = [

@@ -9,13 +9,14 @@ import numpy as np
 from jax import lax
 
 from monitored._graph import infer
-from monitored._graph.build import apply, constant, convert_to_tensor
+from monitored._graph.build import apply, convert_to_tensor
 from monitored._graph.constant import constant_value
 from monitored._graph.dtypes import int32, int64
 from monitored._graph.opdef import REQUIRED, define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape, unknown_shape
 from monitored._ops import rules
+from monitored._ops.rules import call
 
 # -- rules for shapes ---------------------------------------------------------------------------------------
 
@@ -255,10 +256,8 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Tensor:
             axis = convert_to_tensor(axis, int32, name="concat_dim")
             if axis.shape.ndims not in (None, 0):
                 raise ValueError(f"Shape {axis.shape} must have rank 0")
-            single: Tensor = apply("Identity", values[0], name="concat")
-            return single
-    result: Tensor = apply("ConcatV2", values, axis, name=name)
-    return result
+            return call("Identity", values[0], name="concat")
+    return call("ConcatV2", values, axis, name=name)
 
 
 def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
@@ -281,8 +280,7 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
     rank = None if first is None else first.shape.ndims
     if rank is not None and not -rank - 1 <= axis <= rank:
         raise ValueError(f"axis = {axis} not in [{-rank - 1}, {rank + 1})")
-    result: Tensor = apply("Pack", list(values), name=name, axis=axis)
-    return result
+    return call("Pack", list(values), name=name, axis=axis)
 
 
 def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unstack") -> list[Tensor]:
@@ -338,7 +336,7 @@ def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = 
     if num is None:
         num = sizes.shape[0].value
         if num is None:
-            raise ValueError("Cannot infer num from shape %s" % num_or_size_splits)
+            raise ValueError(f"Cannot infer num from shape {num_or_size_splits}")
     return apply("SplitV", value, sizes, axis, name=name, num_split=num)
 
 
@@ -356,8 +354,7 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: If `multiples` has not one element for each axis.
     """
-    result: Tensor = apply("Tile", input, multiples, name=name)
-    return result
+    return call("Tile", input, multiples, name=name)
 
 
 def pad(
@@ -406,8 +403,7 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: If an axis is out of range.
     """
-    result: Tensor = apply("ReverseV2", tensor, axis, name=name)
-    return result
+    return call("ReverseV2", tensor, axis, name=name)
 
 
 reverse_v2 = reverse
@@ -441,8 +437,7 @@ def reverse_sequence(
     """
     at = rules.either("seq_axis", seq_axis, "seq_dim", seq_dim)
     batch = rules.either("batch_axis", batch_axis, "batch_dim", batch_dim)
-    result: Tensor = apply("ReverseSequence", input, seq_lengths, name=name, seq_dim=at, batch_dim=batch)
-    return result
+    return call("ReverseSequence", input, seq_lengths, name=name, seq_dim=at, batch_dim=batch)
 
 
 def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Tensor:
@@ -457,8 +452,7 @@ def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the same type and shape.
     """
-    result: Tensor = apply("Roll", input, shift, axis, name=name)
-    return result
+    return call("Roll", input, shift, axis, name=name)
 
 
 __all__ = [

@@ -14,14 +14,28 @@ import numpy as np
 from jax import lax
 
 from monitored._graph import infer
-from monitored._graph.build import apply
 from monitored._graph.dtypes import (
-    DType, bfloat16, bool_, complex64, complex128, float16, float32, float64, int8, int16, int32, int64, uint8, uint16,
-    uint32, uint64,
+    DType,
+    bfloat16,
+    bool_,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
 )  # fmt: skip
 from monitored._graph.opdef import define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
+from monitored._ops.rules import call
 
 F = TypeVar("F", bound=Callable[..., Any])
 Types = tuple[DType, ...]
@@ -76,8 +90,7 @@ def unary(
     define(op_type, f"x:{kind} -> y:{output}", lower, infer=rule, fold=fold)
 
     def function(x: Any, name: str | None = None) -> Tensor:
-        result: Tensor = apply(op_type, x, name=name)
-        return result
+        return call(op_type, x, name=name)
 
     function.__doc__ = f"""{computes}
 
@@ -127,8 +140,7 @@ def binary_function(
     default = default_name or op_type
 
     def function(x: Any, y: Any, name: str | None = None) -> Tensor:
-        result: Tensor = apply(op_type, x, y, name=name or default)
-        return result
+        return call(op_type, x, y, name=name or default)
 
     function.__doc__ = f"""{computes}
 

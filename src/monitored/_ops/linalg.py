@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from monitored._ops.gathering import gather
 from monitored._ops.joining import concat, stack
 from monitored._ops.lift import SIGNED, of_types
 from monitored._ops.reductions import reduce_prod
+from monitored._ops.rules import call
 
 # -- rules for shapes ---------------------------------------------------------------------------------------
 
@@ -152,8 +154,7 @@ def matmul(
 def _conjugated(x: Tensor, wanted: bool) -> Tensor:
     if not (wanted and x.dtype.is_complex):
         return x
-    result: Tensor = apply("Conj", x)
-    return result
+    return call("Conj", x)
 
 
 def matvec(
@@ -295,11 +296,10 @@ def _as_matrix(x: Tensor, axes: Any, first: bool) -> tuple[Tensor, Any, list[int
     if sizes is not None and isinstance(axes, Sequence):
         summed = [axis % len(sizes) for axis in axes]
         free = [axis for axis in range(len(sizes)) if axis not in summed]
-        order = np.asarray(summed + free if first else free + summed, np.int32)
+        order: Any = np.asarray(summed + free if first else free + summed, np.int32)
         known = [sizes[axis] for axis in free]
         if None not in sizes:
-            rows = int(np.prod([sizes[axis] for axis in free], dtype=np.int64))  # type: ignore[arg-type]
-            columns = int(np.prod([sizes[axis] for axis in summed], dtype=np.int64))  # type: ignore[arg-type]
+            rows, columns = (math.prod(sizes[axis] or 0 for axis in part) for part in (free, summed))
             matrix = reshape(transpose(x, order), [columns, rows] if first else [rows, columns])
             return matrix, known, known
         all_sizes = shape_of(x)
@@ -361,8 +361,7 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
         for part, tensor in zip(letters, tensors, strict=True):
             if tensor.shape.ndims not in (None, len(part)):
                 raise ValueError(f"Shape {tensor.shape} does not have the {len(part)} axes of '{part}' in '{equation}'")
-        result: Tensor = apply("Einsum", tensors, equation=f"{','.join(letters)}->{output}")
-        return result
+        return call("Einsum", tensors, equation=f"{','.join(letters)}->{output}")
 
 
 __all__ = ["adjoint", "einsum", "matmul", "matrix_transpose", "matvec", "tensordot"]

@@ -18,6 +18,7 @@ from monitored._ops.array import shape as shape_of
 from monitored._ops.gathering import ListDiff, Unique, UniqueWithCounts, gather, where
 from monitored._ops.joining import concat
 from monitored._ops.reductions import reduce_prod
+from monitored._ops.rules import call
 
 
 def _bounds(side: str) -> Any:
@@ -142,8 +143,7 @@ def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor as long as the greatest index tells.
     """
-    result: Tensor = apply("DynamicStitch", indices, data, name=name)
-    return result
+    return call("DynamicStitch", indices, data, name=name)
 
 
 def searchsorted(
@@ -168,7 +168,9 @@ def searchsorted(
         raise ValueError(f"side must be either 'right' or 'left'.  Saw: {side}.")
     rows = reshape(sorted_sequence, [-1, shape_of(sorted_sequence)[-1]])
     wanted = reshape(values, [-1, shape_of(values)[-1]])
-    found = apply("LowerBound" if side == "left" else "UpperBound", rows, wanted, name=name, out_type=as_dtype(out_type))
+    found = apply(
+        "LowerBound" if side == "left" else "UpperBound", rows, wanted, name=name, out_type=as_dtype(out_type)
+    )
     return reshape(found, shape_of(values))
 
 

@@ -18,9 +18,23 @@ from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape, broadcast_shape
 from monitored._ops import rules
 from monitored._ops.lift import (
-    BOOL, COMPLEX, FLOAT, INEXACT, INTEGER, LONG, NUMBER, REAL, SIGNED, aligned, binary, binary_function, broadcast,
-    is_integer, of_types, unary,
+    BOOL,
+    FLOAT,
+    INEXACT,
+    INTEGER,
+    LONG,
+    NUMBER,
+    REAL,
+    SIGNED,
+    aligned,
+    binary,
+    binary_function,
+    broadcast,
+    is_integer,
+    of_types,
+    unary,
 )  # fmt: skip
+from monitored._ops.rules import call
 
 _SMALL: Final = tuple(t for t in NUMBER if t not in (uint32, uint64))
 
@@ -256,8 +270,7 @@ def atan2(y: Any, x: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the broadcast shape, of the operands' type.
     """
-    result: Tensor = apply("Atan2", y, x, name=name)
-    return result
+    return call("Atan2", y, x, name=name)
 
 
 def abs(x: Any, name: str | None = None) -> Tensor:
@@ -292,15 +305,12 @@ def round(x: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the type and shape of `x`; `x` itself when it holds integers.
     """
-    x = convert_to_tensor(x, name="x")
-    if x.dtype.is_integer:
-        return x
-    result: Tensor = apply("Round", x, name=name)
-    return result
+    value = convert_to_tensor(x, name="x")
+    return value if value.dtype.is_integer else call("Round", value, name=name)
 
 
 def divide(x: Any, y: Any, name: str | None = None) -> Tensor:
-    """x / y for each element, as Python's operator.
+    """The quotient x / y for each element, as Python's operator.
 
     Args:
         x: A tensor of numbers.
@@ -321,7 +331,7 @@ def divide(x: Any, y: Any, name: str | None = None) -> Tensor:
 
 
 def div(x: Any, y: Any, name: str | None = None) -> Tensor:
-    """x / y for each element, with integers rounded down (Python 2's meaning).
+    """The quotient x / y for each element, with integers rounded down (Python 2's meaning).
 
     Args:
         x: A tensor of numbers.
@@ -337,12 +347,11 @@ def div(x: Any, y: Any, name: str | None = None) -> Tensor:
     with rules.scope(name, "div", x, y) as full:
         x = convert_to_tensor(x, name="x")
         y = convert_to_tensor(y, x.dtype.base_dtype, name="y")
-        result: Tensor = apply("RealDiv" if x.dtype in INEXACT else "FloorDiv", x, y, name=full)
-        return result
+        return call("RealDiv" if x.dtype in INEXACT else "FloorDiv", x, y, name=full)
 
 
 def div_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
-    """x / y for each element; 0 where y is 0.
+    """The quotient x / y for each element; 0 where y is 0.
 
     Args:
         x: A tensor of a floating point or complex type.
@@ -358,15 +367,14 @@ def div_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
     with rules.scope(name, "div_no_nan", x, y) as full:
         x = convert_to_tensor(x, name="x")
         y = convert_to_tensor(y, x.dtype.base_dtype, name="y")
-        result: Tensor = apply("DivNoNan", x, y, name=full)
-        return result
+        return call("DivNoNan", x, y, name=full)
 
 
 divide_no_nan = div_no_nan
 
 
 def truediv(x: Any, y: Any, name: str | None = None) -> Tensor:
-    """x / y for each element, in floating point: of integers too (float32 for up to 16 bits, else float64).
+    """The quotient x / y for each element, in floating point: of integers in float32 (up to 16 bits) or float64.
 
     Args:
         x: A tensor of numbers.
@@ -389,7 +397,7 @@ _QUOTIENTS: Final = {
 
 
 def operator_divide(x: Any, y: Any, name: str | None = None) -> Tensor:
-    """x / y for each element, where an operand that is no tensor takes the other's type.
+    """The quotient x / y for each element, where an operand that is no tensor takes the other's type.
 
     Args:
         x: A tensor or a value that becomes one.
@@ -413,8 +421,7 @@ def _quotient(x: Any, y: Any, name: str | None, like: Any) -> Tensor:
         wide = _QUOTIENTS.get(one.name)
         if wide is not None:
             x, y = (apply("Cast", t, name="Cast", DstT=wide) for t in (x, y))
-        result: Tensor = apply("RealDiv", x, y, name=full)
-        return result
+        return call("RealDiv", x, y, name=full)
 
 
 def reciprocal_no_nan(x: Any, name: str | None = None) -> Tensor:
@@ -430,8 +437,7 @@ def reciprocal_no_nan(x: Any, name: str | None = None) -> Tensor:
     with rules.scope(name, "reciprocal_no_nan", x) as full:
         x = convert_to_tensor(x, name="x")
         one = convert_to_tensor(1.0, x.dtype.base_dtype, name="one")
-        result: Tensor = apply("DivNoNan", one, x, name=full)
-        return result
+        return call("DivNoNan", one, x, name=full)
 
 
 def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Tensor:
@@ -452,8 +458,7 @@ def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Tensor:
     scalar = convert_to_tensor(scalar, x.dtype.base_dtype, name="scalar")
     if scalar.shape.ndims not in (None, 0):
         raise ValueError(f"Only scalar multiply works, got shape {scalar.shape}")
-    result: Tensor = apply("Mul", scalar, x, name=name)
-    return result
+    return call("Mul", scalar, x, name=name)
 
 
 def logical_xor(x: Any, y: Any, name: str | None = "LogicalXor") -> Tensor:
@@ -468,8 +473,7 @@ def logical_xor(x: Any, y: Any, name: str | None = "LogicalXor") -> Tensor:
         A tensor of type bool and the broadcast shape.
     """
     either, both = apply("LogicalOr", x, y), apply("LogicalAnd", x, y)
-    result: Tensor = apply("LogicalAnd", either, apply("LogicalNot", both), name=name)
-    return result
+    return call("LogicalAnd", either, apply("LogicalNot", both), name=name)
 
 
 def _sum_of(*values: Any) -> Any:
@@ -536,8 +540,7 @@ def accumulate_n(inputs: Any, shape: Any = None, tensor_dtype: Any = None, name:
         known = known.merge_with(tensor.shape)
     if len(tensors) == 1:
         return tensors[0] if name is None else apply("Identity", tensors[0], name=name)
-    result: Tensor = apply("AccumulateNV2", tensors, name=name, shape=known)
-    return result
+    return call("AccumulateNV2", tensors, name=name, shape=known)
 
 
 def _tensors(inputs: Any) -> list[Tensor]:

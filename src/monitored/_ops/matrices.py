@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy import linalg as scipy_linalg
 
 from monitored._graph import infer
 from monitored._graph.build import apply, convert_to_tensor
 from monitored._graph.constant import constant_value
-from monitored._graph.dtypes import as_dtype, complex64, complex128, float32, float64, int64
+from monitored._graph.dtypes import complex64, complex128, float32, float64, int64
 from monitored._graph.opdef import define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
@@ -21,6 +19,7 @@ from monitored._ops import rules
 from monitored._ops.fill import ones, zeros
 from monitored._ops.lift import REAL, of_types
 from monitored._ops.reductions import reduce_sum
+from monitored._ops.rules import call
 
 _DECOMPOSED: Final = (float32, float64, complex64, complex128)
 
@@ -246,8 +245,7 @@ def matrix_diag(
     """
     if (k, num_rows, num_cols, padding_value) != (0, -1, -1, 0):
         raise NotImplementedError("Only square matrices of the main diagonal and zeros are supported.")
-    result: Tensor = apply("MatrixDiag", diagonal, name=name)
-    return result
+    return call("MatrixDiag", diagonal, name=name)
 
 
 def matrix_diag_part(input: Any, name: str = "diag_part", k: Any = 0, padding_value: Any = 0) -> Tensor:
@@ -267,8 +265,7 @@ def matrix_diag_part(input: Any, name: str = "diag_part", k: Any = 0, padding_va
     """
     if k != 0:
         raise NotImplementedError("Only the main diagonal is supported.")
-    result: Tensor = apply("MatrixDiagPart", input, name=name)
-    return result
+    return call("MatrixDiagPart", input, name=name)
 
 
 def matrix_set_diag(input: Any, diagonal: Any, name: str = "set_diag", k: Any = 0) -> Tensor:
@@ -288,8 +285,7 @@ def matrix_set_diag(input: Any, diagonal: Any, name: str = "set_diag", k: Any = 
     """
     if k != 0:
         raise NotImplementedError("Only the main diagonal is supported.")
-    result: Tensor = apply("MatrixSetDiag", input, diagonal, name=name)
-    return result
+    return call("MatrixSetDiag", input, diagonal, name=name)
 
 
 def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | None = None) -> Tensor:
@@ -304,8 +300,7 @@ def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | Non
     Returns:
         A tensor of the type and shape of `input`.
     """
-    result: Tensor = apply("MatrixBandPart", input, num_lower, num_upper, name=name)
-    return result
+    return call("MatrixBandPart", input, num_lower, num_upper, name=name)
 
 
 def diag(diagonal: Any, name: str | None = None) -> Tensor:
@@ -318,8 +313,7 @@ def diag(diagonal: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of rank 2n.
     """
-    result: Tensor = apply("Diag", diagonal, name=name)
-    return result
+    return call("Diag", diagonal, name=name)
 
 
 def diag_part(input: Any, name: str | None = None) -> Tensor:
@@ -335,8 +329,7 @@ def diag_part(input: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: If the shape does not fit.
     """
-    result: Tensor = apply("DiagPart", input, name=name)
-    return result
+    return call("DiagPart", input, name=name)
 
 
 def eye(
@@ -364,7 +357,7 @@ def eye(
         elif isinstance(batch_shape, Tensor) and constant_value(batch_shape) is None:
             batch = [batch_shape[i] for i in range(batch_shape.shape[0].value or 0)]
         else:
-            batch = np.ravel(constant_value(batch_shape)).tolist()
+            batch = [int(n) for n in np.ravel(np.asarray(constant_value(batch_shape)))]
         diagonal = ones([*batch, length], dtype)
         if square:
             return matrix_diag(diagonal)
@@ -395,8 +388,7 @@ def cholesky(input: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the same shape; NaN where a matrix is not positive definite.
     """
-    result: Tensor = apply("Cholesky", input, name=name)
-    return result
+    return call("Cholesky", input, name=name)
 
 
 def cholesky_solve(chol: Any, rhs: Any, name: str | None = None) -> Tensor:
@@ -426,8 +418,7 @@ def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -
     Returns:
         A tensor of the same shape.
     """
-    result: Tensor = apply("MatrixInverse", input, name=name, adjoint=adjoint)
-    return result
+    return call("MatrixInverse", input, name=name, adjoint=adjoint)
 
 
 def matrix_determinant(input: Any, name: str | None = None) -> Tensor:
@@ -440,8 +431,7 @@ def matrix_determinant(input: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the shape of `input` without its last two axes.
     """
-    result: Tensor = apply("MatrixDeterminant", input, name=name)
-    return result
+    return call("MatrixDeterminant", input, name=name)
 
 
 def slogdet(input: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
@@ -486,8 +476,7 @@ def matrix_solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None 
     Returns:
         A tensor ``[..., n, k]``.
     """
-    result: Tensor = apply("MatrixSolve", matrix, rhs, name=name, adjoint=adjoint)
-    return result
+    return call("MatrixSolve", matrix, rhs, name=name, adjoint=adjoint)
 
 
 def matrix_triangular_solve(
@@ -505,8 +494,7 @@ def matrix_triangular_solve(
     Returns:
         A tensor ``[..., n, k]``.
     """
-    result: Tensor = apply("MatrixTriangularSolve", matrix, rhs, name=name, lower=lower, adjoint=adjoint)
-    return result
+    return call("MatrixTriangularSolve", matrix, rhs, name=name, lower=lower, adjoint=adjoint)
 
 
 def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> tuple[Tensor, Tensor]:
@@ -579,8 +567,7 @@ def cross(a: Any, b: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the same type and shape.
     """
-    result: Tensor = apply("Cross", a, b, name=name)
-    return result
+    return call("Cross", a, b, name=name)
 
 
 __all__ = [

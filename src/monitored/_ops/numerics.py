@@ -8,10 +8,10 @@ import numpy as np
 
 from monitored import errors
 from monitored._graph import infer
-from monitored._graph.build import apply
 from monitored._graph.opdef import REQUIRED, define
 from monitored._graph.operation import Operation, Tensor
 from monitored._ops.lift import FLOAT, of_types
+from monitored._ops.rules import call
 
 
 def _check(context: Any, op: Operation, value: Any) -> tuple[Any]:
@@ -40,8 +40,7 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
     Returns:
         A tensor of the same type and shape.
     """
-    result: Tensor = apply("CheckNumerics", tensor, name=name, message=message)
-    return result
+    return call("CheckNumerics", tensor, name=name, message=message)
 
 
 __all__ = ["check_numerics"]

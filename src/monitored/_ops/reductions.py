@@ -22,6 +22,7 @@ from monitored._ops.array import reshape, squeeze, stop_gradient
 from monitored._ops.array import shape as shape_of
 from monitored._ops.fill import zeros_like
 from monitored._ops.lift import BOOL, NUMBER, Types, is_integer, listed, named, of_types
+from monitored._ops.rules import call
 
 # -- meanings -----------------------------------------------------------------------------------------------
 
@@ -180,8 +181,7 @@ def all_axes(value: Any) -> Tensor:
     """The axes of a tensor, or a value that becomes one, as a tensor."""
     if isinstance(value, Tensor) and value.shape.ndims is not None:
         return constant(np.arange(value.shape.ndims, dtype=np.int32))
-    result: Tensor = apply("Range", 0, rank_of(value), 1, name="range")
-    return result
+    return call("Range", 0, rank_of(value), 1, name="range")
 
 
 # fmt: off
@@ -260,8 +260,7 @@ def reduce_logsumexp(
         result = apply("Log", total)
         if not keep:
             shift = reshape(shift, shape_of(result))
-        whole: Tensor = apply("Add", result, shift)
-        return whole
+        return call("Add", result, shift)
 
 
 def reduce_variance(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
@@ -304,8 +303,7 @@ def reduce_std(input_tensor: Any, axis: Any = None, keepdims: bool = False, name
     """
     with rules.scope(name, "reduce_std", input_tensor):
         input_tensor = convert_to_tensor(input_tensor, name="input_tensor")
-        result: Tensor = apply("Sqrt", reduce_variance(input_tensor, axis, keepdims))
-        return result
+        return call("Sqrt", reduce_variance(input_tensor, axis, keepdims))
 
 
 def argmax(
@@ -364,8 +362,7 @@ def arg_max(input: Any, dimension: Any, output_type: Any = int64, name: str | No
     Returns:
         A tensor without that axis.
     """
-    result: Tensor = apply("ArgMax", input, dimension, name=name, output_type=as_dtype(output_type))
-    return result
+    return call("ArgMax", input, dimension, name=name, output_type=as_dtype(output_type))
 
 
 def arg_min(input: Any, dimension: Any, output_type: Any = int64, name: str | None = None) -> Tensor:
@@ -380,8 +377,7 @@ def arg_min(input: Any, dimension: Any, output_type: Any = int64, name: str | No
     Returns:
         A tensor without that axis.
     """
-    result: Tensor = apply("ArgMin", input, dimension, name=name, output_type=as_dtype(output_type))
-    return result
+    return call("ArgMin", input, dimension, name=name, output_type=as_dtype(output_type))
 
 
 def count_nonzero(
@@ -419,9 +415,8 @@ def count_nonzero(
         kind = value.dtype.base_dtype
         nothing: Any = "" if kind.name == "string" else False if kind.is_bool else 0
         other = apply("NotEqual", value, constant(nothing, kind, name="zeros"))
-        return reduce_sum(apply("Cast", other, DstT=int64), axis, keep) if as_dtype(dtype) == int64 else apply(
-            "Cast", reduce_sum(apply("Cast", other, DstT=int64), axis, keep), DstT=as_dtype(dtype)
-        )
+        count = reduce_sum(apply("Cast", other, DstT=int64), axis, keep)
+        return count if as_dtype(dtype) == int64 else call("Cast", count, DstT=as_dtype(dtype))
 
 
 def norm(
@@ -483,8 +478,7 @@ def _norm_of_order(tensor: Tensor, ord: Any, axis: Any, pair: bool) -> Tensor:
     if ord == np.inf:
         return reduce_max(size, axis, keepdims=True)
     powers = reduce_sum(apply("Pow", size, float(ord)), None if axis is None else [axis], keepdims=True)
-    result: Tensor = apply("Pow", powers, 1.0 / ord)
-    return result
+    return call("Pow", powers, 1.0 / ord)
 
 
 __all__ = [

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from monitored._graph.build import graph_for
-from monitored._graph.operation import Operation
+from monitored._graph.build import apply, graph_for
+from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
 
 
@@ -26,6 +26,12 @@ def scope(name: str | None, default: str, *values: Any) -> Iterator[str]:
     graph = graph_for(values)
     with graph.as_default(), graph.name_scope(name or default) as full:
         yield full
+
+
+def call(op_type: str, *args: Any, name: str | None = None, **attrs: Any) -> Tensor:
+    """Adds an operation that has one output to the graph; see `monitored._graph.build.apply`."""
+    result: Tensor = apply(op_type, *args, name=name, **attrs)
+    return result
 
 
 def misfit(op: Operation, problem: str) -> ValueError:

@@ -10,7 +10,7 @@ import numpy as np
 
 from monitored._graph.build import apply, convert_to_tensor
 from monitored._graph.constant import constant_value
-from monitored._graph.dtypes import int32
+from monitored._graph.dtypes import as_dtype, int32
 from monitored._graph.opdef import define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape, unknown_shape
@@ -21,6 +21,7 @@ from monitored._ops.fill import ones
 from monitored._ops.gathering import gather
 from monitored._ops.joining import concat
 from monitored._ops.lift import named
+from monitored._ops.rules import call
 
 # -- segments whose number is given -------------------------------------------------------------------------
 
@@ -56,7 +57,7 @@ def _unsorted_sum(data: Any, ids: Any, num_segments: Any) -> Any:
 
 def _unsorted_extreme(greatest: bool) -> Any:
     def value(rows: Any, ids: Any, count: int) -> Any:
-        limits = jnp.finfo(rows.dtype) if jnp.issubdtype(rows.dtype, jnp.floating) else jnp.iinfo(rows.dtype)
+        limits = as_dtype(rows.dtype)
         empty = jnp.full((count, *rows.shape[1:]), limits.min if greatest else limits.max, rows.dtype)
         at = empty.at[jnp.where(ids < 0, count, ids)]
         return at.max(rows, mode="drop") if greatest else at.min(rows, mode="drop")
@@ -187,8 +188,7 @@ class UnsortedSegments(Protocol):
 
 def _segments(public: str, op_type: str, computes: str) -> Segments:
     def function(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
-        result: Tensor = apply(op_type, data, segment_ids, name=name)
-        return result
+        return call(op_type, data, segment_ids, name=name)
 
     function.__doc__ = f"""{computes} of the rows of each segment.
 
@@ -205,8 +205,7 @@ def _segments(public: str, op_type: str, computes: str) -> Segments:
 
 def _unsorted_segments(public: str, op_type: str, computes: str) -> UnsortedSegments:
     def function(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
-        result: Tensor = apply(op_type, data, segment_ids, num_segments, name=name)
-        return result
+        return call(op_type, data, segment_ids, num_segments, name=name)
 
     function.__doc__ = f"""{computes} of the entries of each segment.
 
@@ -285,8 +284,7 @@ def _counts(data: Tensor, segment_ids: Tensor, num_segments: Any) -> Tensor:
     ranks = [1] * (data.shape.ndims - segment_ids.shape.ndims)
     count = constant_value(num_segments)
     sizes = [num_segments if count is None else int(count.item()), *ranks]
-    result: Tensor = apply("Maximum", reshape(total, sizes), 1)
-    return result
+    return call("Maximum", reshape(total, sizes), 1)
 
 
 __all__ = [

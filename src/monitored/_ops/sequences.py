@@ -20,6 +20,7 @@ from monitored._ops import rules
 from monitored._ops.array import shape as shape_of
 from monitored._ops.array import transpose
 from monitored._ops.lift import NUMBER, of_types
+from monitored._ops.rules import call
 
 _RANGE_TYPES: Final = (bfloat16, float32, float64, int32, int64)
 _INFERRED: Final = (int32, int64, float32, float64)  # of several types in a range the last of these wins
@@ -87,7 +88,7 @@ def _scan(function: Any, identity: float) -> Any:
 
 
 def _cumulative_logsumexp(x: Any, axis: Any, *, exclusive: bool, reverse: bool) -> Any:
-    lower = _scan(lax.cumlogsumexp, float(jnp.finfo(x.dtype).min))
+    lower = _scan(lax.cumlogsumexp, float(as_dtype(x.dtype).min))
     return lower(x, axis, exclusive=exclusive, reverse=reverse)
 
 
@@ -133,8 +134,7 @@ def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name
             known = [_INFERRED.index(t) for t in found if t in _INFERRED]
             wanted = _INFERRED[max(known)] if len(known) == len(found) else found[0]
             parts = [p if p.dtype.base_dtype == wanted else apply("Cast", p, DstT=wanted) for p in parts]
-        result: Tensor = apply("Range", *parts, name=full)
-        return result
+        return call("Range", *parts, name=full)
 
 
 def lin_space(start: Any, stop: Any, num: Any, name: str | None = None) -> Tensor:
@@ -152,8 +152,7 @@ def lin_space(start: Any, stop: Any, num: Any, name: str | None = None) -> Tenso
     Raises:
         ValueError: If `num` is less than 1.
     """
-    result: Tensor = apply("LinSpace", start, stop, num, name=name)
-    return result
+    return call("LinSpace", start, stop, num, name=name)
 
 
 linspace = lin_space
@@ -175,8 +174,7 @@ def cumsum(x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False
     Raises:
         ValueError: If the axis is out of range.
     """
-    result: Tensor = apply("Cumsum", x, axis, name=name, exclusive=exclusive, reverse=reverse)
-    return result
+    return call("Cumsum", x, axis, name=name, exclusive=exclusive, reverse=reverse)
 
 
 def cumprod(x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None) -> Tensor:
@@ -195,8 +193,7 @@ def cumprod(x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = Fals
     Raises:
         ValueError: If the axis is out of range.
     """
-    result: Tensor = apply("Cumprod", x, axis, name=name, exclusive=exclusive, reverse=reverse)
-    return result
+    return call("Cumprod", x, axis, name=name, exclusive=exclusive, reverse=reverse)
 
 
 def cumulative_logsumexp(
@@ -214,8 +211,7 @@ def cumulative_logsumexp(
     Returns:
         A tensor of the type and shape of `x`.
     """
-    result: Tensor = apply("CumulativeLogsumexp", x, axis, name=name, exclusive=exclusive, reverse=reverse)
-    return result
+    return call("CumulativeLogsumexp", x, axis, name=name, exclusive=exclusive, reverse=reverse)
 
 
 def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: str | None = None) -> Tensor:

@@ -17,6 +17,7 @@ from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import Dimension, TensorShape, unknown_shape
 from monitored._ops import rules
 from monitored._ops.fill import ones_like
+from monitored._ops.rules import call
 
 _PythonSlice: Final = builtins.slice  # `slice` is TensorFlow's here
 _BEGIN, _END, _STRIDES = 1, 2, 3  # the positions of StridedSlice's inputs
@@ -212,7 +213,7 @@ def _slice_shape(op: Operation) -> TensorShape:
         return unknown_shape(rank)
     result: list[int | None] = []
     for i, size in enumerate(wanted):
-        first = _UNKNOWN if begin is None else begin[i]
+        first: Any = _UNKNOWN if begin is None else begin[i]
         if size == -1:
             whole = sizes[i]
             result.append(None if whole is None or first is _UNKNOWN else whole - first)
@@ -233,8 +234,10 @@ def _slice(x: Any, begin: Any, size: Any) -> Any:
         if wanted == -1 and not _is_known(first):
             raise StaticNeeded(1)
         taken = whole - int(first) if wanted == -1 else int(wanted)
-        if _is_known(first) and not (0 <= first and 0 <= taken and first + taken <= whole):
-            raise ValueError(f"Expected begin[{axis}] and size[{axis}] within [0, {whole}], but got {first} and {wanted}")
+        if _is_known(first) and not (first >= 0 and taken >= 0 and first + taken <= whole):
+            raise ValueError(
+                f"Expected begin[{axis}] and size[{axis}] within [0, {whole}], but got {first} and {wanted}"
+            )
         sizes.append(taken)
     if all(_is_known(first) for first in begin):
         starts = [int(first) for first in begin]
@@ -248,14 +251,13 @@ def _slice_numpy(x: Any, begin: Any, size: Any) -> Any:
     return x[tuple(_PythonSlice(b, None if s == -1 else b + s) for b, s in pairs)]
 
 
-define(
-    "Slice", "input:T begin:Index size:Index -> output:T", _slice, infer=_slice_shape, static_if_known=(1, 2), fold=_slice_numpy
-)
-define(
-    "StridedSlice", "input:T begin:Index end:Index strides:Index -> output:T", _strided_slice, infer=_strided_shape,
-    static_if_known=(_BEGIN, _END), static=(_STRIDES,), fold=_strided_slice_numpy, begin_mask=0, end_mask=0, ellipsis_mask=0,
-    new_axis_mask=0, shrink_axis_mask=0,
-)  # fmt: skip
+# fmt: off
+define("Slice", "input:T begin:Index size:Index -> output:T", _slice, infer=_slice_shape, static_if_known=(1, 2),
+       fold=_slice_numpy)
+define("StridedSlice", "input:T begin:Index end:Index strides:Index -> output:T", _strided_slice,
+       infer=_strided_shape, static_if_known=(_BEGIN, _END), static=(_STRIDES,), fold=_strided_slice_numpy,
+       begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0)
+# fmt: on
 
 
 def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
@@ -273,8 +275,7 @@ def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor
     Raises:
         ValueError: If `begin` or `size` has not one element for each axis.
     """
-    result: Tensor = apply("Slice", input_, begin, size, name=name)
-    return result
+    return call("Slice", input_, begin, size, name=name)
 
 
 def strided_slice(
@@ -313,11 +314,10 @@ def strided_slice(
     """
     if strides is None:
         strides = ones_like(begin)
-    result: Tensor = apply(
+    return call(
         "StridedSlice", input_, begin, end, strides, name=name, begin_mask=begin_mask, end_mask=end_mask,
         ellipsis_mask=ellipsis_mask, new_axis_mask=new_axis_mask, shrink_axis_mask=shrink_axis_mask,
     )  # fmt: skip
-    return result
 
 
 def slice_helper(tensor: Any, key: Any) -> Tensor:
@@ -359,8 +359,7 @@ def slice_helper(tensor: Any, key: Any) -> Tensor:
         strides.append(step)
     with rules.scope(None, "strided_slice", tensor, *begin, *end) as full:
         bounds = _packed(begin, "stack"), _packed(end, "stack_1"), _packed(strides, "stack_2")
-        result: Tensor = apply("StridedSlice", tensor, *_same_type(bounds), name=full, **masks)
-        return result
+        return call("StridedSlice", tensor, *_same_type(bounds), name=full, **masks)
 
 
 def _bound(value: Any, mask: int, bit: int) -> tuple[Any, int]:

@@ -8,19 +8,29 @@ from jax import lax
 from jax.scipy import special
 
 from monitored._graph import infer
-from monitored._graph.build import apply
 from monitored._graph.dtypes import float32, float64
 from monitored._graph.opdef import define
 from monitored._graph.operation import Tensor
 from monitored._ops.lift import FLOAT, aligned, of_types, unary
+from monitored._ops.rules import call
 
 _DOUBLES: Final = (float32, float64)
 _elementwise = of_types(_DOUBLES, infer.broadcast)
 
-bessel_i0e = unary("bessel_i0e", "BesselI0e", lax.bessel_i0e, FLOAT,
-                   "The exponentially scaled modified Bessel function of order 0 of each element.")
-bessel_i1e = unary("bessel_i1e", "BesselI1e", lax.bessel_i1e, FLOAT,
-                   "The exponentially scaled modified Bessel function of order 1 of each element.")
+bessel_i0e = unary(
+    "bessel_i0e",
+    "BesselI0e",
+    lax.bessel_i0e,
+    FLOAT,
+    "The exponentially scaled modified Bessel function of order 0 of each element.",
+)
+bessel_i1e = unary(
+    "bessel_i1e",
+    "BesselI1e",
+    lax.bessel_i1e,
+    FLOAT,
+    "The exponentially scaled modified Bessel function of order 1 of each element.",
+)
 
 define("Igamma", "a:T x:T -> z:T", aligned(lax.igamma), infer=_elementwise)
 define("Igammac", "a:T x:T -> z:T", aligned(lax.igammac), infer=_elementwise)
@@ -42,8 +52,7 @@ def betainc(a: Any, b: Any, x: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the same type and shape.
     """
-    result: Tensor = apply("Betainc", a, b, x, name=name)
-    return result
+    return call("Betainc", a, b, x, name=name)
 
 
 def igamma(a: Any, x: Any, name: str | None = None) -> Tensor:
@@ -57,8 +66,7 @@ def igamma(a: Any, x: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the broadcast shape, of the operands' type.
     """
-    result: Tensor = apply("Igamma", a, x, name=name)
-    return result
+    return call("Igamma", a, x, name=name)
 
 
 def igammac(a: Any, x: Any, name: str | None = None) -> Tensor:
@@ -72,8 +80,7 @@ def igammac(a: Any, x: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the broadcast shape, of the operands' type.
     """
-    result: Tensor = apply("Igammac", a, x, name=name)
-    return result
+    return call("Igammac", a, x, name=name)
 
 
 def nextafter(x1: Any, x2: Any, name: str | None = None) -> Tensor:
@@ -87,8 +94,7 @@ def nextafter(x1: Any, x2: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the broadcast shape, of the operands' type.
     """
-    result: Tensor = apply("NextAfter", x1, x2, name=name)
-    return result
+    return call("NextAfter", x1, x2, name=name)
 
 
 def polygamma(a: Any, x: Any, name: str | None = None) -> Tensor:
@@ -102,8 +108,7 @@ def polygamma(a: Any, x: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the broadcast shape, of the operands' type.
     """
-    result: Tensor = apply("Polygamma", a, x, name=name)
-    return result
+    return call("Polygamma", a, x, name=name)
 
 
 def zeta(x: Any, q: Any, name: str | None = None) -> Tensor:
@@ -117,8 +122,7 @@ def zeta(x: Any, q: Any, name: str | None = None) -> Tensor:
     Returns:
         A tensor of the broadcast shape, of the operands' type.
     """
-    result: Tensor = apply("Zeta", x, q, name=name)
-    return result
+    return call("Zeta", x, q, name=name)
 
 
 __all__ = ["bessel_i0e", "bessel_i1e", "betainc", "igamma", "igammac", "nextafter", "polygamma", "zeta"]
