@@ -592,6 +592,15 @@ def test_the_nodes_refuse_a_wrong_shape_before_any_variable_changes(tmp_path: Pa
         assert all_equal(sess, 5.0)
 
 
+def test_an_assignment_found_to_be_of_a_wrong_shape_only_when_it_runs_changes_nothing():
+    v, value = tf.Variable([1.0, 2.0]), tf.placeholder(tf.float32)
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"lhs shape= \[2\] rhs shape= \[3\]"):
+            sess.run(tf.assign(v, value), {value: [3, 4, 5]})
+        assert sess.run(v).tolist() == [1, 2]
+
+
 def test_the_operations_save_and_restore_slices(tmp_path: Path):
     path = tf.constant(str(tmp_path / "m"))
     value = np.arange(24, dtype=np.float32).reshape(4, 6)

@@ -280,6 +280,7 @@ class Lowering:
             if definition.updates:
                 for position, value in zip(definition.updates, outputs, strict=True):
                     variable = variable_of(op.inputs[position])
+                    _check_keeps_shape(op, variable._outputs[0], value)
                     updates[variable] = _as_declared(value, variable._outputs[0])
                 outputs = outputs[: len(op._outputs)]
             return [_as_declared(v, t) for v, t in zip(outputs, op._outputs, strict=True)], updates
@@ -390,6 +391,16 @@ def _with(values: list[Array], positions: Sequence[int], chosen: Sequence[Array]
     for position, value in zip(positions, chosen, strict=True):
         replaced[position] = value
     return replaced
+
+
+def _check_keeps_shape(op: Operation, variable: Tensor, value: Array) -> None:
+    """Checks a variable's new value against its declared shape, where the graph could not."""
+    shape = np.shape(value)
+    if op._attrs.get("validate_shape", True) and not variable.shape.is_compatible_with(shape):
+        left, right = (str(list(s)).replace(" ", "") for s in (variable.shape.sizes or (), shape))
+        raise errors.InvalidArgumentError(
+            op.node_def, op, f"{op.type} requires shapes of both tensors to match. lhs shape= {left} rhs shape= {right}"
+        )
 
 
 def _as_declared(value: Array, tensor: Tensor) -> Array:
