@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from monitored import _paused_collector
+
 if TYPE_CHECKING:
     from tensorboard.compat.proto.attr_value_pb2 import AttrValue as AttrValue
     from tensorboard.compat.proto.config_pb2 import ConfigProto as ConfigProto
@@ -35,8 +37,8 @@ from monitored._ops import operators as _operators  # noqa: F401  (gives tensors
 
 # fmt: off
 from monitored import (
-    bitwise, compat, debugging, dtypes, errors, initializers, linalg, logging, losses, math, nest, nn, random,
-    summary, train,
+    compat, debugging, dtypes, errors, initializers, linalg, logging, losses, math, nest, nn, random, summary,
+    train,
 )
 from monitored._graph.build import constant, convert_to_tensor, register_tensor_conversion_function
 from monitored._graph.collections import (
@@ -158,8 +160,7 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "assert_non_positive", "assert_none_equal", "assert_positive", "assert_proper_iterable", "assert_rank",
     "assert_rank_at_least", "assert_rank_in", "assert_same_float_dtype", "assert_scalar", "assert_type",
     "assert_variables_initialized", "assign", "assign_add", "assign_sub", "atan", "atan2", "atanh", "batch_gather",
-    "batch_to_space_nd", "betainc", "bfloat16", "bitcast", "bitwise", "bool", "boolean_mask",
-    "broadcast_dynamic_shape",
+    "batch_to_space_nd", "betainc", "bfloat16", "bitcast", "bool", "boolean_mask", "broadcast_dynamic_shape",
     "broadcast_static_shape", "broadcast_to", "cast", "ceil", "check_numerics", "cholesky", "cholesky_solve",
     "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "colocate_with", "compat",
     "complex", "complex128", "complex64", "concat", "cond", "conj", "constant", "constant_initializer",
@@ -209,6 +210,7 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
 
 __version__ = "0.1.0"
 newaxis = None
+_paused_collector.resume()
 
 
 _PROTOS = {
