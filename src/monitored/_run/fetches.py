@@ -19,6 +19,9 @@ _MANY_SHAPES: Final = 1000  # more different shapes than this are not remembered
 Rebuild = Callable[[list[Any]], Any]
 
 
+_LEAF_TYPES: set[type] = {Tensor, Operation, str}  # and other types found to be no structures, as variables are
+
+
 def signature(fetches: Any) -> Any:
     """A hashable value that is equal for equal structures of the same elements.
 
@@ -26,7 +29,7 @@ def signature(fetches: Any) -> Any:
         TypeError: If the structure holds None or something that cannot be fetched.
     """
     kind = type(fetches)
-    if kind is Tensor or kind is Operation or kind is str:
+    if kind in _LEAF_TYPES:
         return fetches
     if kind is list or kind is tuple:
         return (kind, *[signature(f) for f in fetches])
@@ -36,6 +39,7 @@ def signature(fetches: Any) -> Any:
         return (kind, *[signature(f) for f in _children(fetches)])
     if fetches is None:
         raise TypeError("Fetch argument None has invalid type <class 'NoneType'>")
+    _LEAF_TYPES.add(kind)
     return fetches
 
 
