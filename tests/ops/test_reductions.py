@@ -1,5 +1,8 @@
-"""Reductions, arguments of extremes, segments and norms, beside what TensorFlow 1.15 gave (``tests/oracle/make_math_array_cases.py``)."""
+"""Reductions, extremes, segments, norms: as recorded from TensorFlow 1.15, and by hand."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import pytest
 
 import monitored as tf
@@ -21,3 +24,63 @@ def test_values(level: str, part: int) -> None:
     parts = replay_cases.runs_of("reductions", RECORDED, level)
     if part < len(parts):
         assert not replay_cases.check_values(tf, parts[part], RECORDED, level)
+
+
+@pytest.fixture(autouse=True)
+def _graph() -> Iterator[None]:
+    with tf.Graph().as_default():
+        yield
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1, [0, 2], [-1, 0], (), [1]])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_shapes_are_numpys(axis: int | list[int] | None, keepdims: bool) -> None:
+    array = np.ones((2, 3, 4))
+    expected = np.sum(array, tuple(np.ravel(axis).astype(int)) if axis is not None else None, keepdims=keepdims).shape
+    for function in (tf.reduce_sum, tf.reduce_mean, tf.reduce_max, tf.reduce_logsumexp):
+        assert function(tf.constant(array), axis, keepdims).shape.as_list() == list(expected)
+
+
+def test_equals_share_the_gradient_of_an_extreme() -> None:
+    x = tf.placeholder(tf.float32, [4])
+    gradients = [tf.gradients(f(x), x)[0] for f in (tf.reduce_max, tf.reduce_min)]
+    with tf.Session() as session:
+        found = session.run(gradients, {x: [1.0, 3.0, 3.0, 1.0]})
+    assert [g.tolist() for g in found] == [[0, 0.5, 0.5, 0], [0.5, 0, 0, 0.5]]
+
+
+def test_half_precision_sums_do_not_lose_what_is_small() -> None:
+    x = tf.placeholder(tf.float16, [None])
+    with tf.Session() as session:
+        total, mean = session.run([tf.reduce_sum(x), tf.reduce_mean(x)], {x: np.ones(4096, np.float16)})
+    assert (total, mean) == (4096, 1)
+
+
+def test_a_reduction_axis_out_of_range_names_the_op() -> None:
+    x = tf.placeholder(tf.float32, [2, 3])
+    with pytest.raises(ValueError, match="Invalid reduction dimension 2 for input with 2 dimensions in 'total'"):
+        tf.reduce_sum(x, 2, name="total")
+    with pytest.raises(ValueError, match=r"Axis -3 is not in the range \[-2, 2\).*'ArgMax'.*test_reductions.py"):
+        tf.argmax(x, -3)
+
+
+def test_everything_of_an_unknown_rank_is_a_scalar() -> None:
+    x = tf.placeholder(tf.float32)
+    assert tf.reduce_mean(x).shape.as_list() == []
+    assert tf.reduce_mean(x, 0).shape.ndims is None
+    with tf.Session() as session:
+        assert session.run(tf.reduce_mean(x), {x: [[1.0, 2.0], [3.0, 6.0]]}) == 3.0
+
+
+def test_segments_without_entries() -> None:
+    data = tf.constant([1.0, 5.0, 2.0])
+    fetches = [
+        f(data, [0, 0, 2], 3)
+        for f in (tf.unsorted_segment_sum, tf.unsorted_segment_max, tf.unsorted_segment_prod, tf.unsorted_segment_mean)
+    ]
+    with tf.Session() as session:
+        total, greatest, product, mean = session.run(fetches)
+    assert total.tolist() == [6, 0, 2]
+    assert greatest.tolist() == [5, np.finfo(np.float32).min, 2]
+    assert product.tolist() == [5, 1, 2]
+    assert mean.tolist() == [3, 0, 2]

@@ -36,6 +36,7 @@ from monitored._ops.lift import (
 )  # fmt: skip
 from monitored._ops.rules import call
 
+_SIGNED_INTEGER: Final = tuple(t for t in INTEGER if not t.is_unsigned)
 _SMALL: Final = tuple(t for t in NUMBER if t not in (uint32, uint64))
 
 # -- meanings that differ from JAX's ------------------------------------------------------------------------
@@ -181,7 +182,7 @@ square = unary("square", "Square", lax.square, SIGNED, "Each element times itsel
 tan = unary("tan", "Tan", lax.tan, INEXACT, "The tangent of each element, in radians.")
 tanh = unary("tanh", "Tanh", lax.tanh, INEXACT, "The hyperbolic tangent of each element.")
 unary("", "Inv", _reciprocal, SIGNED, "")
-unary("", "Abs", _abs, REAL, "", fold=np.abs)
+unary("", "Abs", _abs, FLOAT + _SIGNED_INTEGER, "", fold=np.abs)
 unary("", "Round", _round, FLOAT + LONG, "", fold=np.round)
 
 # -- two operands -------------------------------------------------------------------------------------------
@@ -197,9 +198,9 @@ truncatediv = binary("truncatediv", "TruncateDiv", _truncate_divide, NUMBER,
 truncatemod = binary("truncatemod", "TruncateMod", aligned(lax.rem), FLOAT + LONG,
                      "The rest of x / y rounded towards zero, for each element: it has the sign of x.", fold=np.fmod)
 binary("", "Mod", aligned(lax.rem), FLOAT + LONG, "", fold=np.fmod)
-floordiv = binary("floordiv", "FloorDiv", _floor_divide, NUMBER, "x / y for each element, rounded down.",
+floordiv = binary("floordiv", "FloorDiv", _floor_divide, REAL, "x / y for each element, rounded down.",
                   fold=np.floor_divide, default_name="floordiv")
-floor_div = binary_function("floor_div", "FloorDiv", NUMBER, "x / y for each element, rounded down.")
+floor_div = binary_function("floor_div", "FloorDiv", REAL, "x / y for each element, rounded down.")
 floormod = binary("floormod", "FloorMod", _floor_mod, FLOAT + INTEGER,
                   "The rest of x / y rounded down, for each element: it has the sign of y.", fold=np.mod)
 mod = binary_function("mod", "FloorMod", FLOAT + INTEGER,
