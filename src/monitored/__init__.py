@@ -44,15 +44,14 @@ from monitored._graph.build import constant, convert_to_tensor, register_tensor_
 from monitored._graph.collections import (
     GraphKeys, add_to_collection, add_to_collections, get_collection, get_collection_ref,
 )
+from monitored._graph.default_scopes import colocate_with, control_dependencies, device, name_scope
 from monitored._graph.defaults import get_default_session
 from monitored._graph.dtypes import (
     DType, as_dtype, bfloat16, bool_ as bool, complex128, complex64, double, float16, float32, float64, half, int16,
     int32, int64, int8, qint16, qint32, qint8, quint16, quint8, resource, string, uint16, uint32, uint64, uint8,
     variant,
 )
-from monitored._graph.graph import (
-    Graph, colocate_with, control_dependencies, device, get_default_graph, name_scope, reset_default_graph,
-)
+from monitored._graph.graph import Graph, get_default_graph, reset_default_graph
 from monitored._graph.indexed_slices import IndexedSlices, IndexedSlicesValue
 from monitored._graph.node_def import make_ndarray, make_tensor_proto
 from monitored._graph.operation import Operation, Tensor
@@ -76,13 +75,18 @@ from monitored._ops.check import (
 )
 from monitored._ops.clip import clip_by_average_norm, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from monitored._ops.control_flow import cond, group, no_op, tuple
+from monitored._ops.counting import count_up_to
+from monitored._ops.custom_gradient import custom_gradient, hessians
 from monitored._ops.fill import fill, ones, ones_like, zeros, zeros_like
 from monitored._ops.functional import foldl, foldr, map_fn, scan
 from monitored._ops.gathering import (
     batch_gather, gather, gather_nd, invert_permutation, scatter_nd, tensor_scatter_add, tensor_scatter_nd_add,
     tensor_scatter_nd_sub, tensor_scatter_nd_update, tensor_scatter_sub, tensor_scatter_update, where, where_v2,
 )
-from monitored._ops.gradients import AggregationMethod, UnconnectedGradients, gradients
+from monitored._ops.gradients import (
+    AggregationMethod, RegisterGradient, UnconnectedGradients, gradients, no_gradient as NoGradient, no_gradient as
+    NotDifferentiable, no_gradient,
+)
 from monitored._ops.initializers import (
     constant_initializer, glorot_normal_initializer, glorot_uniform_initializer, ones_initializer,
     orthogonal_initializer, random_normal_initializer, random_uniform_initializer, truncated_normal_initializer,
@@ -149,53 +153,53 @@ from monitored._run.session import InteractiveSession, Session
 __all__ = [  # noqa: RUF022  (in alphabetical order)
     "AUTO_REUSE", "AggregationMethod", "Assert", "AttrValue", "ConfigProto", "DType", "Dimension", "Event",
     "FIFOQueue", "GPUOptions", "Graph", "GraphDef", "GraphKeys", "GraphOptions", "HistogramProto", "IndexedSlices",
-    "IndexedSlicesValue", "InteractiveSession", "LogMessage", "MetaGraphDef", "NodeDef", "Operation",
-    "OptimizerOptions", "PaddingFIFOQueue", "Print", "PriorityQueue", "QueueBase", "RandomShuffleQueue",
-    "RunMetadata", "RunOptions", "Session", "SessionLog", "Summary", "SummaryMetadata", "Tensor", "TensorArray",
-    "TensorShape", "UnconnectedGradients", "Variable", "VariableAggregation", "VariableDef", "VariableScope",
-    "VariableSynchronization", "__version__", "abs", "accumulate_n", "acos", "acosh", "add", "add_n",
-    "add_to_collection", "add_to_collections", "all_variables", "angle", "arg_max", "arg_min", "argmax", "argmin",
-    "argsort", "as_dtype", "asin", "asinh", "assert_equal", "assert_greater", "assert_greater_equal",
-    "assert_integer", "assert_less", "assert_less_equal", "assert_near", "assert_negative", "assert_non_negative",
-    "assert_non_positive", "assert_none_equal", "assert_positive", "assert_proper_iterable", "assert_rank",
-    "assert_rank_at_least", "assert_rank_in", "assert_same_float_dtype", "assert_scalar", "assert_type",
-    "assert_variables_initialized", "assign", "assign_add", "assign_sub", "atan", "atan2", "atanh", "batch_gather",
-    "batch_to_space_nd", "betainc", "bfloat16", "bitcast", "bool", "boolean_mask", "broadcast_dynamic_shape",
-    "broadcast_static_shape", "broadcast_to", "cast", "ceil", "check_numerics", "cholesky", "cholesky_solve",
-    "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "colocate_with", "compat",
-    "complex", "complex128", "complex64", "concat", "cond", "conj", "constant", "constant_initializer",
-    "control_dependencies", "convert_to_tensor", "cos", "cosh", "count_nonzero", "cross", "cumprod", "cumsum",
-    "cumulative_logsumexp", "debugging", "depth_to_space", "device", "diag", "diag_part", "digamma", "div",
-    "div_no_nan", "divide", "double", "dtypes", "dynamic_partition", "dynamic_stitch", "einsum", "ensure_shape",
-    "equal", "erf", "erfc", "errors", "exp", "expand_dims", "expm1", "eye", "fill", "float16", "float32", "float64",
-    "floor", "floor_div", "floordiv", "floormod", "foldl", "foldr", "gather", "gather_nd", "get_collection",
-    "get_collection_ref", "get_default_graph", "get_default_session", "get_local_variable", "get_seed",
-    "get_variable", "get_variable_scope", "global_norm", "global_variables", "global_variables_initializer",
-    "glorot_normal_initializer", "glorot_uniform_initializer", "gradients", "greater", "greater_equal", "group",
-    "half", "identity", "identity_n", "igamma", "igammac", "imag", "initialize_all_variables",
-    "initialize_local_variables", "initialize_variables", "initializers", "int16", "int32", "int64", "int8",
-    "invert_permutation", "is_finite", "is_inf", "is_nan", "is_numeric_tensor", "is_variable_initialized",
-    "jax_function", "less", "less_equal", "lgamma", "lin_space", "linalg", "linspace", "local_variables",
-    "local_variables_initializer", "log", "log1p", "logdet", "logging", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "losses", "make_ndarray", "make_template", "make_tensor_proto", "map_fn", "math", "matmul",
-    "matrix_band_part", "matrix_determinant", "matrix_diag", "matrix_diag_part", "matrix_inverse",
-    "matrix_set_diag", "matrix_solve", "matrix_transpose", "matrix_triangular_solve", "maximum", "meshgrid",
-    "minimum", "mod", "model_variables", "moving_average_variables", "multinomial", "multiply", "name_scope",
-    "negative", "nest", "newaxis", "nn", "no_op", "no_regularizer", "norm", "not_equal", "numpy_function",
-    "one_hot", "ones", "ones_initializer", "ones_like", "orthogonal_initializer", "pad", "placeholder",
-    "placeholder_with_default", "polygamma", "pow", "print", "py_func", "qint16", "qint32", "qint8", "qr",
-    "quint16", "quint8", "random", "random_gamma", "random_normal", "random_normal_initializer", "random_poisson",
-    "random_shuffle", "random_uniform", "random_uniform_initializer", "range", "rank", "real", "realdiv",
-    "reciprocal", "reduce_all", "reduce_any", "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min",
-    "reduce_prod", "reduce_sum", "register_tensor_conversion_function", "repeat", "report_uninitialized_variables",
-    "reset_default_graph", "reshape", "resource", "reverse", "reverse_sequence", "reverse_v2", "rint", "roll",
-    "round", "rsqrt", "saturate_cast", "scalar_mul", "scan", "scatter_add", "scatter_div", "scatter_max",
-    "scatter_min", "scatter_mul", "scatter_nd", "scatter_nd_add", "scatter_nd_sub", "scatter_nd_update",
-    "scatter_sub", "scatter_update", "searchsorted", "segment_max", "segment_mean", "segment_min", "segment_prod",
-    "segment_sum", "self_adjoint_eig", "self_adjoint_eigvals", "sequence_mask", "set_random_seed", "setdiff1d",
-    "shape", "shape_n", "sign", "sin", "sinh", "size", "slice", "slogdet", "sort", "space_to_batch_nd",
-    "space_to_depth", "split", "sqrt", "square", "squared_difference", "squeeze", "stack", "stop_gradient",
-    "strided_slice", "string", "subtract", "summary", "svd", "tan", "tanh", "tensor_scatter_add",
+    "IndexedSlicesValue", "InteractiveSession", "LogMessage", "MetaGraphDef", "NoGradient", "NodeDef",
+    "NotDifferentiable", "Operation", "OptimizerOptions", "PaddingFIFOQueue", "Print", "PriorityQueue", "QueueBase",
+    "RandomShuffleQueue", "RegisterGradient", "RunMetadata", "RunOptions", "Session", "SessionLog", "Summary",
+    "SummaryMetadata", "Tensor", "TensorArray", "TensorShape", "UnconnectedGradients", "Variable",
+    "VariableAggregation", "VariableDef", "VariableScope", "VariableSynchronization", "__version__", "abs",
+    "accumulate_n", "acos", "acosh", "add", "add_n", "add_to_collection", "add_to_collections", "all_variables",
+    "angle", "arg_max", "arg_min", "argmax", "argmin", "argsort", "as_dtype", "asin", "asinh", "assert_equal",
+    "assert_greater", "assert_greater_equal", "assert_integer", "assert_less", "assert_less_equal", "assert_near",
+    "assert_negative", "assert_non_negative", "assert_non_positive", "assert_none_equal", "assert_positive",
+    "assert_proper_iterable", "assert_rank", "assert_rank_at_least", "assert_rank_in", "assert_same_float_dtype",
+    "assert_scalar", "assert_type", "assert_variables_initialized", "assign", "assign_add", "assign_sub", "atan",
+    "atan2", "atanh", "batch_gather", "batch_to_space_nd", "betainc", "bfloat16", "bitcast", "bool", "boolean_mask",
+    "broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "cast", "ceil", "check_numerics",
+    "cholesky", "cholesky_solve", "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value",
+    "colocate_with", "compat", "complex", "complex128", "complex64", "concat", "cond", "conj", "constant",
+    "constant_initializer", "control_dependencies", "convert_to_tensor", "cos", "cosh", "count_nonzero", "count_up_to",
+    "cross", "cumprod", "cumsum", "cumulative_logsumexp", "custom_gradient", "debugging", "depth_to_space", "device", "diag",
+    "diag_part", "digamma", "div", "div_no_nan", "divide", "double", "dtypes", "dynamic_partition",
+    "dynamic_stitch", "einsum", "ensure_shape", "equal", "erf", "erfc", "errors", "exp", "expand_dims", "expm1",
+    "eye", "fill", "float16", "float32", "float64", "floor", "floor_div", "floordiv", "floormod", "foldl", "foldr",
+    "gather", "gather_nd", "get_collection", "get_collection_ref", "get_default_graph", "get_default_session",
+    "get_local_variable", "get_seed", "get_variable", "get_variable_scope", "global_norm", "global_variables",
+    "global_variables_initializer", "glorot_normal_initializer", "glorot_uniform_initializer", "gradients",
+    "greater", "greater_equal", "group", "half", "hessians", "identity", "identity_n", "igamma", "igammac", "imag",
+    "initialize_all_variables", "initialize_local_variables", "initialize_variables", "initializers", "int16",
+    "int32", "int64", "int8", "invert_permutation", "is_finite", "is_inf", "is_nan", "is_numeric_tensor",
+    "is_variable_initialized", "jax_function", "less", "less_equal", "lgamma", "lin_space", "linalg", "linspace",
+    "local_variables", "local_variables_initializer", "log", "log1p", "logdet", "logging", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "losses", "make_ndarray", "make_template", "make_tensor_proto",
+    "map_fn", "math", "matmul", "matrix_band_part", "matrix_determinant", "matrix_diag", "matrix_diag_part",
+    "matrix_inverse", "matrix_set_diag", "matrix_solve", "matrix_transpose", "matrix_triangular_solve", "maximum",
+    "meshgrid", "minimum", "mod", "model_variables", "moving_average_variables", "multinomial", "multiply",
+    "name_scope", "negative", "nest", "newaxis", "nn", "no_gradient", "no_op", "no_regularizer", "norm",
+    "not_equal", "numpy_function", "one_hot", "ones", "ones_initializer", "ones_like", "orthogonal_initializer",
+    "pad", "placeholder", "placeholder_with_default", "polygamma", "pow", "print", "py_func", "qint16", "qint32",
+    "qint8", "qr", "quint16", "quint8", "random", "random_gamma", "random_normal", "random_normal_initializer",
+    "random_poisson", "random_shuffle", "random_uniform", "random_uniform_initializer", "range", "rank", "real",
+    "realdiv", "reciprocal", "reduce_all", "reduce_any", "reduce_logsumexp", "reduce_max", "reduce_mean",
+    "reduce_min", "reduce_prod", "reduce_sum", "register_tensor_conversion_function", "repeat",
+    "report_uninitialized_variables", "reset_default_graph", "reshape", "resource", "reverse", "reverse_sequence",
+    "reverse_v2", "rint", "roll", "round", "rsqrt", "saturate_cast", "scalar_mul", "scan", "scatter_add",
+    "scatter_div", "scatter_max", "scatter_min", "scatter_mul", "scatter_nd", "scatter_nd_add", "scatter_nd_sub",
+    "scatter_nd_update", "scatter_sub", "scatter_update", "searchsorted", "segment_max", "segment_mean",
+    "segment_min", "segment_prod", "segment_sum", "self_adjoint_eig", "self_adjoint_eigvals", "sequence_mask",
+    "set_random_seed", "setdiff1d", "shape", "shape_n", "sign", "sin", "sinh", "size", "slice", "slogdet", "sort",
+    "space_to_batch_nd", "space_to_depth", "split", "sqrt", "square", "squared_difference", "squeeze", "stack",
+    "stop_gradient", "strided_slice", "string", "subtract", "summary", "svd", "tan", "tanh", "tensor_scatter_add",
     "tensor_scatter_nd_add", "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "tensor_scatter_sub",
     "tensor_scatter_update", "tensordot", "tile", "to_bfloat16", "to_complex128", "to_complex64", "to_double",
     "to_float", "to_int32", "to_int64", "trace", "train", "trainable_variables", "transpose", "truediv",

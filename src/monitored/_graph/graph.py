@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -13,10 +13,12 @@ from monitored._graph.creation_site import creation_site
 from monitored._graph.defaults import DefaultStack
 from monitored._graph.opdef import OpDef, lookup
 from monitored._graph.operation import Operation, Tensor
+from monitored._graph.scopes import Controls, Scopes, canonical_device
 from monitored._graph.shapes import TensorShape
 
 _OP_NAME: Final = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/-]*$")
 _SCOPE_NAME: Final = re.compile(r"^[A-Za-z0-9_.\\/-]*$")
+_TENSOR_NAMES: Final = 'Tensor names must be of the form "<op_name>:<output_index>".'
 
 
 # What has a value without being run waits for nothing, so nothing waits for others through it.
@@ -35,7 +37,7 @@ class Graph:
         self._operations: list[Operation] = []
         self._by_name: dict[str, Operation] = {}
         self._names_in_use: dict[str, int] = {}
-        self._scopes = _Scopes()
+        self._scopes = Scopes()
         self._collections: dict[Any, list[Any]] = {}
         self._unfeedable: set[Tensor] = set()
         self._unfetchable: set[Any] = set()
@@ -91,6 +93,8 @@ class Graph:
                 creation_site(),
                 self._next_id,
             )
+            if op_type in self._scopes.gradient_types:
+                attrs["_gradient_op_type"] = self._scopes.gradient_types[op_type]
             types = _output_types(definition, attrs)
             unknown = TensorShape(None)
             op._outputs = tuple([Tensor(op, i, dtype, unknown) for i, dtype in enumerate(types)])
@@ -218,7 +222,7 @@ class Graph:
             for item in control_inputs:
                 element = self.as_graph_element(item)
                 ops[element._op if isinstance(element, Tensor) else element] = None
-            self._scopes.controls = [*old, _Controls(tuple(ops))]
+            self._scopes.controls = [*old, Controls(tuple(ops))]
         try:
             yield
         finally:
@@ -239,7 +243,7 @@ class Graph:
         wanted = device_name_or_function
         if callable(wanted):
             wanted = wanted(None)
-        self._scopes.device = _canonical_device("" if wanted is None else str(wanted))
+        self._scopes.device = canonical_device("" if wanted is None else str(wanted))
         try:
             yield
         finally:
@@ -263,6 +267,30 @@ class Graph:
             yield
         finally:
             self._scopes.device = old
+
+    @contextmanager
+    def gradient_override_map(self, op_type_map: Mapping[str, str]) -> Iterator[None]:
+        """Gives operations made within the block other gradients than their type's.
+
+        Args:
+            op_type_map: For each type of operation the name under which `RegisterGradient` knows the gradient.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            TypeError: If it is no mapping of strings to strings.
+        """
+        if not isinstance(op_type_map, Mapping) or not all(
+            isinstance(name, str) for pair in op_type_map.items() for name in pair
+        ):
+            raise TypeError("op_type_map must be a dictionary mapping strings to strings")
+        old = self._scopes.gradient_types
+        self._scopes.gradient_types = {**old, **op_type_map}
+        try:
+            yield
+        finally:
+            self._scopes.gradient_types = old
 
     def as_default(self) -> AbstractContextManager[Graph]:
         """Makes this the default graph of the thread within a block.
@@ -291,8 +319,12 @@ class Graph:
             KeyError: If no element has that name.
         """
         wanted = " or ".join(["Tensor"] * allow_tensor + ["Operation"] * allow_operation)
+        if not wanted:
+            raise ValueError("allow_tensor and allow_operation can't both be False.")
         if not isinstance(obj, (Tensor, Operation, str)) and hasattr(obj, "_as_graph_element"):
             obj = obj._as_graph_element()
+        if isinstance(obj, bytes):
+            obj = obj.decode()
         if isinstance(obj, str):
             return self._by_element_name(obj, allow_tensor, allow_operation)
         if isinstance(obj, Tensor) and allow_tensor:
@@ -310,7 +342,7 @@ class Graph:
         op = self._by_name.get(op_name)
         if colon and allow_tensor:
             if not index.isdigit():
-                raise ValueError(f"The name {name!r} looks like a Tensor name, but is not a valid one: 'op:index'.")
+                raise ValueError(f"The name {name!r} looks like a Tensor name, but is not a valid one. {_TENSOR_NAMES}")
             if op is None:
                 raise KeyError(
                     f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, does not "
@@ -323,14 +355,13 @@ class Graph:
                 )
             return op._outputs[int(index)]
         if colon:
-            raise ValueError(f"The name {name!r} appears to refer to a Tensor, not a Operation.")
+            raise ValueError(f"Name {name!r} appears to refer to a Tensor, not a Operation.")
+        if op is None and not allow_operation:
+            raise ValueError(f"The name {name!r} looks like an (invalid) Operation name, not a Tensor. {_TENSOR_NAMES}")
         if op is None:
             raise KeyError(f"The name {name!r} refers to an Operation not in the graph.")
         if not allow_operation:
-            raise ValueError(
-                f"The name {name!r} refers to an Operation, not a Tensor. Tensor names must be of the form "
-                '"<op_name>:<output_index>".'
-            )
+            raise ValueError(f"The name {name!r} refers to an Operation, not a Tensor. {_TENSOR_NAMES}")
         return op
 
     def get_operations(self) -> list[Operation]:
@@ -475,25 +506,6 @@ class Graph:
         return proto
 
 
-class _Controls:
-    """One `control_dependencies` block: what it waits for, and the operations made within it."""
-
-    __slots__ = ("ops", "seen")
-
-    def __init__(self, ops: tuple[Operation, ...]) -> None:
-        self.ops = ops
-        self.seen: set[Operation] = set()
-
-
-class _Scopes(threading.local):
-    """The scopes that a thread has entered in a graph."""
-
-    def __init__(self) -> None:
-        self.name = ""
-        self.device = ""
-        self.controls: list[_Controls] = []
-
-
 def _output_types(definition: OpDef, attrs: dict[str, Any]) -> list[dtypes.DType]:
     types: list[dtypes.DType] = []
     for arg in definition.outputs:
@@ -504,12 +516,6 @@ def _output_types(definition: OpDef, attrs: dict[str, Any]) -> list[dtypes.DType
         dtype = dtype._as_ref if arg.is_ref else dtype
         types.extend([dtype] * (attrs[arg.number_attr] if arg.number_attr else 1))
     return types
-
-
-def _canonical_device(name: str) -> str:
-    return re.sub(r"/(cpu|gpu|tpu):", lambda m: f"/device:{m[1].upper()}:", name, flags=re.IGNORECASE).replace(
-        "/device:device:", "/device:"
-    )
 
 
 _stack: DefaultStack[Graph] = DefaultStack()
@@ -533,63 +539,8 @@ def reset_default_graph() -> None:
     """
     global _global_default
     if _stack.items:
-        raise AssertionError("Do not use tf.reset_default_graph() to clear nested graphs.")
+        raise AssertionError(
+            "Do not use tf.reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting "
+            "and create a new graph."
+        )
     _global_default = Graph()
-
-
-def name_scope(name: str | None, default_name: str | None = None, values: Any = None) -> AbstractContextManager[str]:
-    """Prefixes the names of operations made within the block.
-
-    Args:
-        name: The scope's name.
-        default_name: The name when `name` is None.
-        values: Tensors that the block uses (accepted as TensorFlow does).
-
-    Returns:
-        A context manager that gives the full scope, ending with ``/``.
-
-    Raises:
-        TypeError: If `default_name` is no string.
-    """
-    if default_name is not None and not isinstance(default_name, str):
-        raise TypeError(f"`default_name` type ({type(default_name)}) is not a string type.")
-    if name is None and default_name is None and values is not None:
-        raise ValueError("At least one of name (None) and default_name (None) must be provided.")
-    return get_default_graph().name_scope(default_name if name is None else name)
-
-
-def control_dependencies(control_inputs: Any) -> AbstractContextManager[None]:
-    """Makes operations created within the block run after the given ones, in the default graph.
-
-    Args:
-        control_inputs: Operations, tensors or variables; None clears all dependencies around.
-
-    Returns:
-        A context manager.
-    """
-    return get_default_graph().control_dependencies(control_inputs)
-
-
-def device(device_name_or_function: Any) -> AbstractContextManager[None]:
-    """Asks for a device for the operations made within the block, in the default graph.
-
-    Args:
-        device_name_or_function: A name such as ``'/cpu:0'``, a function, or None.
-
-    Returns:
-        A context manager.
-    """
-    return get_default_graph().device(device_name_or_function)
-
-
-def colocate_with(op: Any, ignore_existing: bool = False) -> AbstractContextManager[None]:
-    """Places operations made within the block on the device of another, in the default graph.
-
-    Args:
-        op: An operation or tensor.
-        ignore_existing: See `Graph.colocate_with`.
-
-    Returns:
-        A context manager.
-    """
-    return get_default_graph().colocate_with(op, ignore_existing)

@@ -8,7 +8,7 @@ nothing is computed twice.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from monitored._graph import build, dtypes
@@ -19,7 +19,7 @@ from monitored._graph.opdef import REQUIRED, define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
 
-__all__ = ["AggregationMethod", "UnconnectedGradients", "gradients"]
+__all__ = ["AggregationMethod", "RegisterGradient", "UnconnectedGradients", "gradients", "no_gradient"]
 
 Gradient = Tensor | IndexedSlices
 Key = Tensor | Operation  # what a gradient belongs to: a tensor, or the variable that tensors read
@@ -33,6 +33,64 @@ define(
     "VJP", "inputs:[Tin] gradients:[Tgrad] -> output:[Tout]", infer=_gradient_shapes,
     forward=REQUIRED, wrt=REQUIRED, given=REQUIRED,
 )  # fmt: skip
+
+
+_REGISTERED: dict[str, Callable[..., Any] | None] = {}
+
+
+class RegisterGradient:
+    """A decorator that makes a function the gradient of a type of operation, or of an override's name.
+
+        @tf.RegisterGradient("ClippedIdentity")
+        def clipped(op, grad):
+            return tf.clip_by_norm(grad, 1.0)
+
+        with tf.get_default_graph().gradient_override_map({"Identity": "ClippedIdentity"}):
+            y = tf.identity(x)
+
+    The function takes the `Operation` and a gradient for each output, and returns one (or None) for each input.
+
+    Args:
+        op_type: The type of operation, or a name for `Graph.gradient_override_map`.
+
+    Raises:
+        TypeError: If `op_type` is no string.
+    """
+
+    def __init__(self, op_type: str) -> None:
+        if not isinstance(op_type, str):
+            raise TypeError("op_type must be a string")
+        self._op_type = op_type
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Registers the function.
+
+        Raises:
+            KeyError: If the name has a gradient already.
+        """
+        _register(self._op_type, function)
+        return function
+
+
+def no_gradient(op_type: str) -> None:
+    """Says that nothing flows back through a type of operation.
+
+    Args:
+        op_type: The type.
+
+    Raises:
+        TypeError: If it is no string.
+        KeyError: If the type has a gradient already.
+    """
+    if not isinstance(op_type, str):
+        raise TypeError("op_type must be a string")
+    _register(op_type, None)
+
+
+def _register(name: str, function: Callable[..., Any] | None) -> None:
+    if name in _REGISTERED:
+        raise KeyError(f"Registering two gradient with name '{name}'!")
+    _REGISTERED[name] = function
 
 
 class UnconnectedGradients(enum.Enum):
@@ -199,12 +257,13 @@ class _Backward:
 
     def _through(self, op: Operation, received: list[Gradient | None]) -> None:
         definition = op.op_def
-        if definition.no_grad or definition.updates:
+        gradient_function = _gradient_function(op)
+        if gradient_function is None and (definition.no_grad or definition.updates):
             return
         results: Any = NotImplemented
-        if definition.grad is not None:
+        if gradient_function is not None:
             with self.graph.name_scope(f"{op.name}_grad"):
-                results = definition.grad(op, *received)
+                results = gradient_function(op, *received)
         if results is not NotImplemented:
             results = results if isinstance(results, (list, tuple)) else [results]
             for tensor, gradient in zip(op.inputs, results, strict=True):
@@ -225,6 +284,45 @@ class _Backward:
     def _wanted(self, op: Operation, position: int, tensor: Tensor) -> bool:
         static = position in op.op_def.static or position - len(op.inputs) in op.op_def.static
         return self._passes(tensor) and not static and self._key_of(tensor) in self.reached
+
+
+def _gradient_function(op: Operation) -> Callable[..., Any] | None:
+    """What the user registered for the op, or for its type; else what its definition says."""
+    override = op._attrs.get("_gradient_op_type")
+    if override is not None:
+        try:
+            return _with_zeros(_REGISTERED[override])
+        except KeyError:
+            raise LookupError(
+                f"No gradient is registered as '{override}', which gradient_override_map gave to '{op.name}'."
+            ) from None
+    if op.type in _REGISTERED:
+        return _with_zeros(_REGISTERED[op.type])
+    return op.op_def.grad
+
+
+def _with_zeros(function: Callable[..., Any] | None) -> Callable[..., Any]:
+    """A registered function gets zeros for outputs that nothing depends on, and gives what TensorFlow allows."""
+
+    def call(op: Operation, *received: Gradient | None) -> Sequence[Any]:
+        if function is None:
+            return [None] * len(op.inputs)
+        full = [
+            build.apply("ZerosLike", output) if gradient is None and _differentiable(output) else gradient
+            for output, gradient in zip(op.outputs, received, strict=True)
+        ]
+        results = function(op, *full)
+        results = list(results) if isinstance(results, (list, tuple)) else [results]
+        if len(results) != len(op.inputs):
+            raise ValueError(
+                f"Num gradients {len(results)} generated for op '{op.name}' ({op.type}) do not match num inputs "
+                f"{len(op.inputs)}"
+            )
+        return [
+            None if r is None else r if isinstance(r, IndexedSlices) else build.convert_to_tensor(r) for r in results
+        ]
+
+    return call
 
 
 def vjp(op: Operation, wrt: Sequence[int], given: Sequence[int], received: Sequence[Any]) -> list[Tensor]:

@@ -12,7 +12,7 @@ from typing import Any
 from monitored._graph import dtypes
 from monitored._graph.build import apply, constant, convert_to_tensor
 from monitored._graph.collections import GraphKeys
-from monitored._graph.graph import control_dependencies
+from monitored._graph.default_scopes import control_dependencies
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape, as_shape
 from monitored._ops.array import identity, shape

@@ -8,7 +8,7 @@ from typing import Any
 
 from monitored._graph import dtypes
 from monitored._graph.build import apply, constant, convert_to_tensor
-from monitored._graph.graph import name_scope
+from monitored._graph.default_scopes import name_scope
 from monitored._graph.operation import Tensor
 from monitored._ops import math
 from monitored._ops.casts import cast
