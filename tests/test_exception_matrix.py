@@ -50,7 +50,7 @@ def expected(name):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("name", list(cells()))
+@pytest.mark.parametrize("name", [name for name in cells() if hasattr(tf.train, name.partition("/")[0])])
 def test_an_exception_does_what_it_does_in_tensorflow(name, tmp_path):
     assert run_cell(tf, name, str(tmp_path)) == expected(name)
 

@@ -340,6 +340,8 @@ def _shaped(array: np.ndarray[Any, Any], shape: TensorShape, verify: bool) -> np
     if verify and array.shape != sizes:
         raise TypeError(f"Expected Tensor's shape: {sizes}, got {array.shape}.")
     count = shape.num_elements() or 0
+    if count == 0:
+        return np.empty(sizes, array.dtype)
     if array.size > count:
         raise ValueError(f"Too many elements provided. Needed at most {count}, but received {array.size}")
     if array.shape == sizes:

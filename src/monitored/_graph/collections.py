@@ -14,6 +14,7 @@ class GraphKeys:
     LOCAL_VARIABLES: Final = "local_variables"
     METRIC_VARIABLES: Final = "metric_variables"
     MODEL_VARIABLES: Final = "model_variables"
+    TRAINABLE_RESOURCE_VARIABLES: Final = "trainable_resource_variables"
     TRAINABLE_VARIABLES: Final = "trainable_variables"
     VARIABLES: Final = "variables"
     SUMMARIES: Final = "summaries"

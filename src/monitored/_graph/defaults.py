@@ -47,15 +47,17 @@ def get_default_session() -> Any:
 def session_for(session: Any, graph: Any, method: str, action: str) -> Any:
     """The session to use for `action`: the given one or the default, which must be of the given graph."""
     given = "the given" if session is not None else "the default"
+    explicit = f"{method[:-1]}session=sess)"
     session = sessions.get() if session is None else session
     if session is None:
+        colon = ":" if method == "run()" else ""  # TensorFlow's two messages differ by little
         raise ValueError(
-            f"Cannot {action} using `{method}`: No default session is registered. Use `with sess.as_default()` or "
-            f"pass an explicit session to `{method[:-1]}session=sess)`"
+            f"Cannot {action} using `{method}`: No default session is registered. Use `with sess.as_default(){colon}` "
+            f"or pass an explicit session to `{explicit}`"
         )
     if session.graph is not graph:
         raise ValueError(
             f"Cannot use {given} session to {action}: the {action.split()[-1]}'s graph is different from the "
-            f"session's graph. Pass an explicit session to `{method[:-1]}session=sess)`."
+            f"session's graph. Pass an explicit session to {explicit if method == 'run()' else f'`{explicit}`'}."
         )
     return session

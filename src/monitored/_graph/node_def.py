@@ -79,7 +79,8 @@ def make_tensor_proto(values: Any, dtype: Any = None, shape: Any = None) -> Any:
         shape: The shape to give it; by default the array's. One value fills any shape.
 
     Returns:
-        The protocol buffer, its numbers in `tensor_content` (little endian), strings in `string_val`.
+        The protocol buffer: as TensorFlow writes it, a single number in the field of its type, more of them in
+        `tensor_content` (little endian), strings in `string_val`.
     """
     from tensorboard.compat.proto import tensor_pb2
 
@@ -88,7 +89,9 @@ def make_tensor_proto(values: Any, dtype: Any = None, shape: Any = None) -> Any:
         array = np.broadcast_to(array, shape) if array.size == 1 else array.reshape(shape)
     kind = dtypes.as_dtype(array.dtype) if dtype is None else dtypes.as_dtype(dtype)
     proto = tensor_pb2.TensorProto(dtype=kind.as_datatype_enum, tensor_shape=as_shape(array.shape).as_proto())
-    if kind == dtypes.string:
+    if array.size == 1 and kind.name in _VALUE_FIELDS and kind != dtypes.string:
+        getattr(proto, _VALUE_FIELDS[kind.name]).append(array.item())
+    elif kind == dtypes.string:
         proto.string_val.extend(v.encode() if isinstance(v, str) else bytes(v) for v in array.ravel())
     else:
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)

@@ -86,6 +86,11 @@ class OpDef:
     no_grad: bool
 
     @property
+    def name(self) -> str:
+        """The type, by the name that it has in TensorFlow's OpDef."""
+        return self.type
+
+    @property
     def type_attrs(self) -> tuple[str, ...]:
         """The names of the attributes that hold types or numbers of arguments, in the signature's order."""
         names: dict[str, None] = {}

@@ -302,13 +302,12 @@ def _sorted_topologically(ordered: list[Operation], needed: set[Operation]) -> l
 def _check_runnable(op: Operation) -> None:
     definition = op.op_def
     if op.type == "Placeholder" and not (isinstance(op.graph, FuncGraph) and op.outputs[0] in op.graph.inputs):
-        shape = op.outputs[0].shape
-        extra = "" if shape.ndims is None else f" and shape {shape}"
-        raise errors.InvalidArgumentError(
-            op.node_def,
-            op,
-            f"You must feed a value for placeholder tensor '{op.name}' with dtype {op.outputs[0].dtype.name}{extra}",
-        )
+        dtype, shape = op.outputs[0].dtype.name, op.outputs[0].shape
+        dtype = {"float32": "float", "float64": "double", "float16": "half"}.get(dtype, dtype)
+        sizes = ",".join("?" if size is None else str(size) for size in shape.as_list()) if shape.ndims else ""
+        extra = f" and shape [{sizes}]" if sizes else ""
+        message = f"You must feed a value for placeholder tensor '{op.name}' with dtype {dtype}{extra}"
+        raise errors.InvalidArgumentError(op.node_def, op, message)
     if definition.lower is None and definition.host is None and op.type not in _STRUCTURAL and not bodies_of(op):
         raise errors.UnimplementedError(op.node_def, op, f"Operation type '{op.type}' ('{op.name}') cannot be run.")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import jax
@@ -142,6 +143,44 @@ def to_host(value: Any, kept: bool = False) -> Any:
     return value
 
 
+def is_nested(feed_dict: Mapping[Any, Any]) -> bool:
+    """Whether some key stands for several tensors: a tuple of keys, or a value such as IndexedSlices."""
+    return any(isinstance(key, tuple) or hasattr(key, "_fetch_parts") for key in feed_dict)
+
+
+def flat_feeds(feed_dict: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The same feeds, with keys that stand for several tensors taken apart.
+
+    Raises:
+        ValueError: If a value has not as many parts as its key, or a part is fed twice.
+    """
+    flat: dict[Any, Any] = {}
+    for key, value in feed_dict.items():
+        parts = [*_parts_of(key)]
+        values = [value] if parts == [key] else [*_parts_of(value)]
+        if len(parts) != len(values):
+            raise ValueError(
+                f"Could not flatten dictionary. Key had {len(parts)} elements, but value had {len(values)} elements. "
+                f"Key: {parts}, value: {values}."
+            )
+        for part, part_value in zip(parts, values, strict=True):
+            if part in flat:
+                raise ValueError(f"Could not flatten dictionary: key {part} is not unique.")
+            flat[part] = part_value
+    return flat
+
+
+def _parts_of(structure: Any) -> Iterator[Any]:
+    """The leaves of a key of several tensors, or of the values for one."""
+    if hasattr(structure, "_fetch_parts"):
+        structure = tuple(structure._fetch_parts()[0])
+    if isinstance(structure, (tuple, list)):
+        for item in structure:
+            yield from _parts_of(item)
+    else:
+        yield structure
+
+
 class Feed:
     """Checks and converts the values fed for one tensor.
 
@@ -188,24 +227,42 @@ class Feed:
             raise TypeError(
                 "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python scalars, "
                 "strings, lists, numpy ndarrays, or TensorHandles. For reference, the tensor object was "
-                f"{value} which was passed to the feed with key {self.tensor}."
+                f"{value} which was passed to the feed with key {self.tensor}. {self._described()}"
             )
         if isinstance(value, jax.Array) and value.dtype == self._numpy:
             array: Any = value
         elif self._dtype == dtypes.string:
             array = make_array(np.asarray(value, object) if isinstance(value, (list, tuple)) else value)
-        elif isinstance(value, int) and not self._dtype.is_bool and self._numpy.type(value) != value:
+        elif isinstance(value, int) and not self._holds(value):
             raise TypeError(
                 f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type "
                 f"{self._numpy.type}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
+                f" {self._described()}"
             )
         else:
-            array = np.asarray(value, self._numpy)
+            array = self._array(value)
         if not self.tensor.shape.is_compatible_with(TensorShape(array.shape)):
             raise ValueError(
                 f"Cannot feed value of shape {tuple(array.shape)} for Tensor '{self.tensor.name}', which has shape "
-                f"'{self.tensor.shape}'. Created at {self.tensor.op.creation_site}."
+                f"'{self.tensor.shape}'. {self._described()}"
             )
         if len(self._accepted) < _MANY_SHAPES:
             self._accepted.add(tuple(array.shape))
         return array
+
+    def _array(self, value: Any) -> np.ndarray[Any, Any]:
+        try:
+            return np.asarray(value, self._numpy)
+        except (TypeError, ValueError, OverflowError) as error:
+            kind = ValueError if isinstance(error, ValueError) else TypeError
+            raise kind(f"{error} (feeding {reprlib.repr(value)}) {self._described()}") from None
+
+    def _holds(self, value: int) -> bool:
+        try:
+            return bool(self._numpy.type(value) == value)
+        except OverflowError:
+            return False
+
+    def _described(self) -> str:
+        tensor = self.tensor
+        return f"'{tensor.name}' takes {self._dtype.name}, and was created at {tensor.op.creation_site}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +13,7 @@ from monitored._graph import defaults
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._run.cancellation import Cancellation, CancellationManager
 from monitored._run.executor import Executor, PlanRunner
-from monitored._run.fetches import Feed, FetchMapper, signature, to_host
+from monitored._run.fetches import Feed, FetchMapper, flat_feeds, is_nested, signature, to_host
 from monitored._run.store import StateStore
 
 
@@ -98,13 +99,18 @@ class BaseSession:
             ValueError: If a fetch or feed is not in the graph, or a feed's shape does not fit.
             OpError: If an operation fails, or a needed placeholder is not fed.
         """
-        key = (signature(fetches), tuple(feed_dict)) if feed_dict else signature(fetches)
         try:
+            key = (signature(fetches), tuple(feed_dict)) if feed_dict else signature(fetches)
             prepared = self._prepared.get(key)
         except TypeError:
-            raise TypeError(f"Fetch argument {fetches!r} has invalid type {type(fetches)}") from None
+            self._check_runnable(feed_dict)
+            FetchMapper(self._graph, fetches)
+            raise
         if prepared is None or self._closed:
-            prepared = self._prepare(key, fetches, feed_dict)
+            self._check_runnable(feed_dict)
+            if feed_dict and is_nested(feed_dict):  # rare, and so never kept: it passes here at every run
+                return self.run(fetches, flat_feeds(feed_dict), options, run_metadata)
+            prepared = self._prepare(key, fetches, tuple(feed_dict or ()))
         values = [feed.convert(v) for feed, v in zip(prepared.feeds, feed_dict.values())] if feed_dict else []  # noqa: B905
         cancellation = None
         if options is not None and options.timeout_in_ms > 0:
@@ -112,15 +118,17 @@ class BaseSession:
         results = prepared.runner.run(values, cancellation)
         return prepared.mapper.rebuild([to_host(r) for r in results] if results else results)
 
-    def _prepare(self, key: Any, fetches: Any, feed_dict: Any) -> _Prepared:
+    def _check_runnable(self, feed_dict: Any) -> None:
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
         if self._graph.version == 0:
             raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
-        if feed_dict is not None and not hasattr(feed_dict, "keys"):
-            raise TypeError(f"feed_dict must be a dictionary, not {type(feed_dict)}.")
+        if feed_dict is not None and not isinstance(feed_dict, Mapping):
+            raise TypeError(f"feed_dict must be a dictionary, but got {feed_dict!r} of {type(feed_dict)}.")
+
+    def _prepare(self, key: Any, fetches: Any, feed_keys: tuple[Any, ...]) -> _Prepared:
         with self._preparing:
-            prepared = _Prepared(self._executor, self._graph, fetches, tuple(feed_dict or ()))
+            prepared = _Prepared(self._executor, self._graph, fetches, feed_keys)
             self._prepared[key] = prepared
         return prepared
 
@@ -146,8 +154,15 @@ class BaseSession:
 
         Returns:
             ``f(*values)`` giving what ``run(fetches, dict(zip(feed_list, values)))`` would.
+
+        Raises:
+            RuntimeError: As `run`.
+            TypeError: As `run`.
+            ValueError: As `run`.
         """
+        self._check_runnable(None)
         keys = tuple(feed_list or ())
+        self._prepare((signature(fetches), keys) if keys else signature(fetches), fetches, keys)
 
         def call(*values: Any, options: Any = None, run_metadata: Any = None) -> Any:
             if len(values) != len(keys):
