@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 # fmt: off
 from monitored._ops.summary import audio, histogram, image, merge, merge_all, scalar, tensor_summary, text
-from monitored._train.summary_io import FileWriter, FileWriterCache, summary_iterator
+from monitored._train.summary_io import FileWriter, FileWriterCache
 
 __all__ = [
     "Event", "FileWriter", "FileWriterCache", "SessionLog", "Summary", "SummaryDescription", "SummaryMetadata",
-    "audio", "histogram", "image", "merge", "merge_all", "scalar", "summary_iterator", "tensor_summary", "text",
+    "audio", "histogram", "image", "merge", "merge_all", "scalar", "tensor_summary", "text",
 ]
 # fmt: on
 

@@ -49,6 +49,7 @@ from monitored._train.scaffold import Scaffold
 from monitored._train.session_creators import ChiefSessionCreator, SessionCreator, WorkerSessionCreator
 from monitored._train.session_manager import SessionManager
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from monitored._train.summary_iterator import summary_iterator
 
 __all__ = [
     "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "CheckpointReader", "CheckpointSaverHook",
@@ -65,7 +66,7 @@ __all__ = [
     "inverse_time_decay", "latest_checkpoint", "limit_epochs", "list_variables", "load_checkpoint", "load_variable",
     "natural_exp_decay", "piecewise_constant", "piecewise_constant_decay", "polynomial_decay",
     "range_input_producer", "remove_checkpoint", "shuffle_batch", "shuffle_batch_join", "slice_input_producer",
-    "start_queue_runners", "string_input_producer", "update_checkpoint_state", "write_graph",
+    "start_queue_runners", "string_input_producer", "summary_iterator", "update_checkpoint_state", "write_graph",
 ]
 # fmt: on
 

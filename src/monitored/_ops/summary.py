@@ -16,6 +16,7 @@ from monitored._graph import dtypes
 from monitored._graph.build import apply, convert_to_tensor
 from monitored._graph.collections import GraphKeys
 from monitored._graph.graph import get_default_graph
+from monitored._graph.opdef import lookup
 from monitored._graph.operation import Tensor
 from monitored._ops import summary_ops as summary_ops  # defines the operations
 from monitored._ops.rules import scope
@@ -56,8 +57,9 @@ def _collect(tensor: Tensor, collections: Sequence[str] | None) -> Tensor:
     return tensor
 
 
-def _checked(value: Any, label: str, allowed: Sequence[dtypes.DType]) -> Tensor:
-    tensor = convert_to_tensor(value, name=label)
+def _checked(op_type: str, value: Any, label: str, allowed: Sequence[dtypes.DType]) -> Tensor:
+    # As in TensorFlow, arrays and numbers become what the type attribute has by default, if it has a default.
+    tensor = convert_to_tensor(value, name=label, preferred_dtype=lookup(op_type).attrs.get("T"))
     if tensor.dtype.base_dtype not in allowed:
         names = ", ".join(dtype.name for dtype in allowed)
         raise TypeError(
@@ -74,8 +76,9 @@ def _add(
     if name is None or name == "":
         raise ValueError(f"A summary needs a name: {name!r} is not a valid node name")
     with _tag_scope(name, family, op_type, [value]) as (tag, full):
-        tensor = _checked(value, label, allowed)
-        return _collect(apply(op_type, tag, tensor, *more, name=full, **attrs), collections)
+        tag_tensor = convert_to_tensor(tag, name=lookup(op_type).inputs[0].name)
+        tensor = _checked(op_type, value, label, allowed)
+        return _collect(apply(op_type, tag_tensor, tensor, *more, name=full, **attrs), collections)
 
 
 def scalar(name: str, tensor: Any, collections: Sequence[str] | None = None, family: str | None = None) -> Tensor:

@@ -13,6 +13,7 @@ import numpy as np
 
 from monitored import errors
 from monitored._graph import infer
+from monitored._graph.dtypes import float32
 from monitored._graph.node_def import make_tensor_proto
 from monitored._graph.opdef import define
 from monitored._graph.operation import Operation
@@ -151,16 +152,16 @@ def _image(context: Any, op: Operation, tag: Any, tensor: Any) -> tuple[bytes]:
 
 def _scaled(image: np.ndarray[Any, Any], bad_color: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Scales an image to 0..255: from zero up, or around 128 where there are negative values."""
-    image = image.astype(np.float32) if image.dtype.itemsize < 4 else image
-    number = image.dtype.type
+    # The scale is float32 and the rest in the image's own type, so that the pixels are TensorFlow's to the last bit.
+    kind, single = image.dtype.type, np.float32
     good = np.isfinite(image).all(axis=2)
     finite = image[np.isfinite(image)]
-    least, largest = (finite.min(), finite.max()) if finite.size else (number(0), number(0))
+    least, largest = (single(finite.min()), single(finite.max())) if finite.size else (single(0), single(0))
     if least < 0:
-        largest, span, offset = max(abs(least), abs(largest)), number(127), number(128)
+        largest, span, offset = max(abs(least), abs(largest)), single(127), kind(128)
     else:
-        span, offset = number(255), number(0)
-    scale = number(0) if largest < _ZERO else span / largest
+        span, offset = single(255), kind(0)
+    scale = kind(0 if largest < _ZERO else span / largest)
     pixels = np.empty(image.shape, np.uint8)
     pixels[good] = (image[good] * scale + offset).astype(np.uint8)
     pixels[~good] = bad_color[: image.shape[2]]
@@ -257,9 +258,12 @@ define(
     "TensorSummaryV2", "tag:string tensor:T serialized_summary_metadata:string -> summary:string", host=_tensor,
     infer=infer.scalar, no_grad=True,
 )  # fmt: skip
-define("HistogramSummary", "tag:string values:T -> summary:string", host=_histogram, infer=infer.scalar, no_grad=True)
 define(
-    "ImageSummary", "tag:string tensor:T -> summary:string", host=_image, infer=infer.scalar, no_grad=True,
+    "HistogramSummary", "tag:string values:T -> summary:string", host=_histogram, infer=infer.scalar, no_grad=True,
+    T=float32,
+)  # fmt: skip
+define(
+    "ImageSummary", "tag:string tensor:T -> summary:string", host=_image, infer=infer.scalar, no_grad=True, T=float32,
     max_images=3, bad_color=np.array([255, 0, 0, 255], np.uint8),
 )  # fmt: skip
 define(

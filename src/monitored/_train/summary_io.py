@@ -1,4 +1,4 @@
-"""Event files: what TensorBoard reads. `FileWriter` writes them, `summary_iterator` reads them back."""
+"""Event files, which TensorBoard reads: `FileWriter` writes them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 from monitored._checkpoint.files import os_errors_as_tf
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._train.meta_graph import export_meta_graph
-from monitored._train.records import BackgroundWriter, read_records
+from monitored._train.records import BackgroundWriter
 
-__all__ = ["FileWriter", "FileWriterCache", "summary_iterator"]
+__all__ = ["FileWriter", "FileWriterCache"]
 
 _FILE_VERSION: Final = "brain.Event:2"
 _numbers = itertools.count()
@@ -265,25 +264,6 @@ class FileWriterCache:
             if writer is None:
                 writer = FileWriterCache._cache[directory] = FileWriter(directory, get_default_graph())
             return writer
-
-
-def summary_iterator(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Reads the events of an event file.
-
-    Args:
-        path: The file.
-
-    Yields:
-        Each `Event`.
-
-    Raises:
-        NotFoundError: If there is no such file.
-        DataLossError: At an event that is damaged or cut off.
-    """
-    from tensorboard.compat.proto import event_pb2
-
-    for data in read_records(os.fspath(path)):
-        yield event_pb2.Event.FromString(data)
 
 
 def _new_event(global_step: Any = None) -> Any:
