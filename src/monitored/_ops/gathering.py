@@ -281,11 +281,11 @@ define("InvertPermutation", "x:T -> y:T", _invert_permutation, fold=np.argsort, 
 # What these give has as many elements as the data decides.
 define("Where", "input:T -> index:int64", host=_where, fold=_where_numpy, no_grad=True, T=bool_,
        infer=lambda op: TensorShape([None, op._inputs[0]._shape.ndims]))
-define("Unique", "x:T -> y:T idx:out_idx", host=_unique, fold=_unique_numpy, no_grad=True, out_idx=int32,
+define("Unique", "x:T -> y:T idx:out_idx", host=_unique, fold=_unique_numpy, out_idx=int32,
        infer=lambda op: [TensorShape([None]), op._inputs[0]._shape])
-define("UniqueWithCounts", "x:T -> y:T idx:out_idx count:out_idx", host=_unique, fold=_unique_numpy, no_grad=True,
+define("UniqueWithCounts", "x:T -> y:T idx:out_idx count:out_idx", host=_unique, fold=_unique_numpy,
        infer=lambda op: [TensorShape([None]), op._inputs[0]._shape, TensorShape([None])], out_idx=int32)
-define("ListDiff", "x:T y:T -> out:T idx:out_idx", host=_difference, fold=_difference_numpy, no_grad=True,
+define("ListDiff", "x:T y:T -> out:T idx:out_idx", host=_difference, fold=_difference_numpy,
        infer=lambda op: [TensorShape([None]), TensorShape([None])], out_idx=int32)
 define("DynamicPartition", "data:T partitions:int32 -> outputs:num_partitions*T", host=_partition, infer=_partitioned,
        grad=_partition_gradient, num_partitions=REQUIRED)

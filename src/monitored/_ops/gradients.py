@@ -151,7 +151,7 @@ def gradients(
     unconnected = UnconnectedGradients(unconnected_gradients)
     graph = targets[0].graph
     keys = [_key(x) for x in sources]
-    stopped = {_key(t) for t in _listed(stop_gradients)} if stop_gradients is not None else set()
+    stopped = {build.convert_to_tensor(t).op for t in _listed(stop_gradients or [])}
     with graph.as_default(), graph.name_scope(name):
         backward = _Backward(graph, targets, keys, stopped)
         for index, (y, grad_y) in enumerate(zip(targets, given, strict=True)):
@@ -202,7 +202,7 @@ def _differentiable(tensor: Tensor) -> bool:
 class _Backward:
     """One pass backward through the operations between the sources and the targets."""
 
-    def __init__(self, graph: Graph, targets: list[Tensor], sources: Sequence[Key], stopped: set[Key]) -> None:
+    def __init__(self, graph: Graph, targets: list[Tensor], sources: Sequence[Key], stopped: set[Operation]) -> None:
         self.graph = graph
         self.stopped = stopped
         self.sources = sources
@@ -214,19 +214,16 @@ class _Backward:
         stack = [t.op for t in targets]
         while stack:
             op = stack.pop()
-            if op not in behind:
+            if op not in behind and op not in self.stopped:
                 behind.add(op)
-                stack.extend(t.op for t in op.inputs if self._passes(t))
+                stack.extend(t.op for t in op.inputs if _differentiable(t))
         self.reached: set[Key] = set(sources)
         between = []
         for op in sorted(behind, key=lambda op: op._id):
-            if any(self._key_of(t) in self.reached for t in op.inputs if self._passes(t)):
+            if any(self._key_of(t) in self.reached for t in op.inputs if _differentiable(t)):
                 between.append(op)
-                self.reached.update(t for t in op.outputs if t not in self.stopped)
+                self.reached.update(op.outputs)
         return between
-
-    def _passes(self, tensor: Tensor) -> bool:
-        return _differentiable(tensor) and self._key_of(tensor) not in self.stopped
 
     @staticmethod
     def _key_of(tensor: Tensor) -> Key:
@@ -283,7 +280,7 @@ class _Backward:
 
     def _wanted(self, op: Operation, position: int, tensor: Tensor) -> bool:
         static = position in op.op_def.static or position - len(op.inputs) in op.op_def.static
-        return self._passes(tensor) and not static and self._key_of(tensor) in self.reached
+        return _differentiable(tensor) and not static and self._key_of(tensor) in self.reached
 
 
 def _gradient_function(op: Operation) -> Callable[..., Any] | None:
