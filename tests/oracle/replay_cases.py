@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+import monitored.bitwise  # noqa: F401  (a part of the public package)
 import oracle.cases_array
 import oracle.cases_linalg
 import oracle.cases_math
@@ -150,7 +151,7 @@ def cases_of(group):
     return [name for name in CASES if name.startswith(group + "/")]
 
 
-def runs_of(group, recorded, level, size=25):
+def runs_of(group, recorded, level):
     """The names of a group's cases that TensorFlow could run, in lists of a size that compiles quickly.
 
     For inputs of unknown rank only those that build another graph then, which finds out when it runs.
@@ -161,4 +162,5 @@ def runs_of(group, recorded, level, size=25):
         could_run = "shapes" in known and "run_error" not in known and "shapes" in record
         if could_run and (level == "known" or record.get("nodes") != known.get("nodes")):
             names.append(name)
+    size = 25 if level == "known" else 5  # what has to be found out makes the whole be traced again
     return [names[i : i + size] for i in range(0, len(names), size)]
