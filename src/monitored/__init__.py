@@ -56,6 +56,7 @@ from monitored._graph.indexed_slices import IndexedSlices, IndexedSlicesValue
 from monitored._graph.node_def import make_ndarray, make_tensor_proto
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import Dimension, TensorShape
+from monitored._graph.sparse_tensor import SparseTensor, SparseTensorValue
 from monitored._ops.arranging import (
     batch_to_space_nd, depth_to_space, meshgrid, one_hot, repeat, sequence_mask, space_to_batch_nd, space_to_depth,
 )
@@ -75,7 +76,6 @@ from monitored._ops.check import (
 )
 from monitored._ops.clip import clip_by_average_norm, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from monitored._ops.control_flow import cond, group, no_op, tuple
-from monitored._ops.counting import count_up_to
 from monitored._ops.custom_gradient import custom_gradient, hessians
 from monitored._ops.fill import fill, ones, ones_like, zeros, zeros_like
 from monitored._ops.functional import foldl, foldr, map_fn, scan
@@ -131,6 +131,9 @@ from monitored._ops.segments import (
 )
 from monitored._ops.sequences import argsort, cumprod, cumsum, cumulative_logsumexp, lin_space, linspace, range, sort
 from monitored._ops.slicing import slice, strided_slice
+from monitored._ops.sparse import (
+    sparse_placeholder, sparse_tensor_dense_matmul, sparse_tensor_to_dense, sparse_to_dense,
+)
 from monitored._ops.special import betainc, igamma, igammac, polygamma, zeta
 from monitored._ops.template import make_template
 from monitored._ops.tensor_array import TensorArray
@@ -155,26 +158,27 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "FIFOQueue", "GPUOptions", "Graph", "GraphDef", "GraphKeys", "GraphOptions", "HistogramProto", "IndexedSlices",
     "IndexedSlicesValue", "InteractiveSession", "LogMessage", "MetaGraphDef", "NoGradient", "NodeDef",
     "NotDifferentiable", "Operation", "OptimizerOptions", "PaddingFIFOQueue", "Print", "PriorityQueue", "QueueBase",
-    "RandomShuffleQueue", "RegisterGradient", "RunMetadata", "RunOptions", "Session", "SessionLog", "Summary",
-    "SummaryMetadata", "Tensor", "TensorArray", "TensorShape", "UnconnectedGradients", "Variable",
-    "VariableAggregation", "VariableDef", "VariableScope", "VariableSynchronization", "__version__", "abs",
-    "accumulate_n", "acos", "acosh", "add", "add_n", "add_to_collection", "add_to_collections", "all_variables",
-    "angle", "arg_max", "arg_min", "argmax", "argmin", "argsort", "as_dtype", "asin", "asinh", "assert_equal",
-    "assert_greater", "assert_greater_equal", "assert_integer", "assert_less", "assert_less_equal", "assert_near",
-    "assert_negative", "assert_non_negative", "assert_non_positive", "assert_none_equal", "assert_positive",
-    "assert_proper_iterable", "assert_rank", "assert_rank_at_least", "assert_rank_in", "assert_same_float_dtype",
-    "assert_scalar", "assert_type", "assert_variables_initialized", "assign", "assign_add", "assign_sub", "atan",
-    "atan2", "atanh", "batch_gather", "batch_to_space_nd", "betainc", "bfloat16", "bitcast", "bool", "boolean_mask",
-    "broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "cast", "ceil", "check_numerics",
-    "cholesky", "cholesky_solve", "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value",
-    "colocate_with", "compat", "complex", "complex128", "complex64", "concat", "cond", "conj", "constant",
-    "constant_initializer", "control_dependencies", "convert_to_tensor", "cos", "cosh", "count_nonzero", "count_up_to",
-    "cross", "cumprod", "cumsum", "cumulative_logsumexp", "custom_gradient", "debugging", "depth_to_space", "device", "diag",
-    "diag_part", "digamma", "div", "div_no_nan", "divide", "double", "dtypes", "dynamic_partition",
-    "dynamic_stitch", "einsum", "ensure_shape", "equal", "erf", "erfc", "errors", "exp", "expand_dims", "expm1",
-    "eye", "fill", "float16", "float32", "float64", "floor", "floor_div", "floordiv", "floormod", "foldl", "foldr",
-    "gather", "gather_nd", "get_collection", "get_collection_ref", "get_default_graph", "get_default_session",
-    "get_local_variable", "get_seed", "get_variable", "get_variable_scope", "global_norm", "global_variables",
+    "RandomShuffleQueue", "RegisterGradient", "RunMetadata", "RunOptions", "Session", "SessionLog", "SparseTensor",
+    "SparseTensorValue", "Summary", "SummaryMetadata", "Tensor", "TensorArray", "TensorShape",
+    "UnconnectedGradients", "Variable", "VariableAggregation", "VariableDef", "VariableScope",
+    "VariableSynchronization", "__version__", "abs", "accumulate_n", "acos", "acosh", "add", "add_n",
+    "add_to_collection", "add_to_collections", "all_variables", "angle", "arg_max", "arg_min", "argmax", "argmin",
+    "argsort", "as_dtype", "asin", "asinh", "assert_equal", "assert_greater", "assert_greater_equal",
+    "assert_integer", "assert_less", "assert_less_equal", "assert_near", "assert_negative", "assert_non_negative",
+    "assert_non_positive", "assert_none_equal", "assert_positive", "assert_proper_iterable", "assert_rank",
+    "assert_rank_at_least", "assert_rank_in", "assert_same_float_dtype", "assert_scalar", "assert_type",
+    "assert_variables_initialized", "assign", "assign_add", "assign_sub", "atan", "atan2", "atanh", "batch_gather",
+    "batch_to_space_nd", "betainc", "bfloat16", "bitcast", "bool", "boolean_mask", "broadcast_dynamic_shape",
+    "broadcast_static_shape", "broadcast_to", "cast", "ceil", "check_numerics", "cholesky", "cholesky_solve",
+    "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "colocate_with", "compat",
+    "complex", "complex128", "complex64", "concat", "cond", "conj", "constant", "constant_initializer",
+    "control_dependencies", "convert_to_tensor", "cos", "cosh", "count_nonzero", "cross", "cumprod", "cumsum",
+    "cumulative_logsumexp", "custom_gradient", "debugging", "depth_to_space", "device", "diag", "diag_part",
+    "digamma", "div", "div_no_nan", "divide", "double", "dtypes", "dynamic_partition", "dynamic_stitch", "einsum",
+    "ensure_shape", "equal", "erf", "erfc", "errors", "exp", "expand_dims", "expm1", "eye", "fill", "float16",
+    "float32", "float64", "floor", "floor_div", "floordiv", "floormod", "foldl", "foldr", "gather", "gather_nd",
+    "get_collection", "get_collection_ref", "get_default_graph", "get_default_session", "get_local_variable",
+    "get_seed", "get_variable", "get_variable_scope", "global_norm", "global_variables",
     "global_variables_initializer", "glorot_normal_initializer", "glorot_uniform_initializer", "gradients",
     "greater", "greater_equal", "group", "half", "hessians", "identity", "identity_n", "igamma", "igammac", "imag",
     "initialize_all_variables", "initialize_local_variables", "initialize_variables", "initializers", "int16",
@@ -198,17 +202,18 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "scatter_nd_update", "scatter_sub", "scatter_update", "searchsorted", "segment_max", "segment_mean",
     "segment_min", "segment_prod", "segment_sum", "self_adjoint_eig", "self_adjoint_eigvals", "sequence_mask",
     "set_random_seed", "setdiff1d", "shape", "shape_n", "sign", "sin", "sinh", "size", "slice", "slogdet", "sort",
-    "space_to_batch_nd", "space_to_depth", "split", "sqrt", "square", "squared_difference", "squeeze", "stack",
-    "stop_gradient", "strided_slice", "string", "subtract", "summary", "svd", "tan", "tanh", "tensor_scatter_add",
-    "tensor_scatter_nd_add", "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "tensor_scatter_sub",
-    "tensor_scatter_update", "tensordot", "tile", "to_bfloat16", "to_complex128", "to_complex64", "to_double",
-    "to_float", "to_int32", "to_int64", "trace", "train", "trainable_variables", "transpose", "truediv",
-    "truncated_normal", "truncated_normal_initializer", "truncatediv", "truncatemod", "tuple", "uint16", "uint32",
-    "uint64", "uint8", "uniform_unit_scaling_initializer", "unique", "unique_with_counts", "unsorted_segment_max",
-    "unsorted_segment_mean", "unsorted_segment_min", "unsorted_segment_prod", "unsorted_segment_sqrt_n",
-    "unsorted_segment_sum", "unstack", "variable_op_scope", "variable_scope", "variable_tree",
-    "variables_initializer", "variance_scaling_initializer", "variant", "where", "where_v2", "while_loop", "zeros",
-    "zeros_initializer", "zeros_like", "zeta",
+    "space_to_batch_nd", "space_to_depth", "sparse_placeholder", "sparse_tensor_dense_matmul",
+    "sparse_tensor_to_dense", "sparse_to_dense", "split", "sqrt", "square", "squared_difference", "squeeze",
+    "stack", "stop_gradient", "strided_slice", "string", "subtract", "summary", "svd", "tan", "tanh",
+    "tensor_scatter_add", "tensor_scatter_nd_add", "tensor_scatter_nd_sub", "tensor_scatter_nd_update",
+    "tensor_scatter_sub", "tensor_scatter_update", "tensordot", "tile", "to_bfloat16", "to_complex128",
+    "to_complex64", "to_double", "to_float", "to_int32", "to_int64", "trace", "train", "trainable_variables",
+    "transpose", "truediv", "truncated_normal", "truncated_normal_initializer", "truncatediv", "truncatemod",
+    "tuple", "uint16", "uint32", "uint64", "uint8", "uniform_unit_scaling_initializer", "unique",
+    "unique_with_counts", "unsorted_segment_max", "unsorted_segment_mean", "unsorted_segment_min",
+    "unsorted_segment_prod", "unsorted_segment_sqrt_n", "unsorted_segment_sum", "unstack", "variable_op_scope",
+    "variable_scope", "variable_tree", "variables_initializer", "variance_scaling_initializer", "variant", "where",
+    "where_v2", "while_loop", "zeros", "zeros_initializer", "zeros_like", "zeta",
 ]
 # fmt: on
 

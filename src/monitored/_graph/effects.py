@@ -13,7 +13,7 @@ from typing import Final
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.operation import Operation, Tensor
 
-VARIABLE_TYPES: Final = frozenset({"VariableV2", "Variable", "TemporaryVariable"})
+VARIABLE_TYPES: Final = frozenset({"VariableV2", "Variable", "TemporaryVariable", "VarHandleOp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,15 @@ def variable_read_by(tensor: Tensor, given: Container[Tensor] = ()) -> Operation
     if tensor.dtype._is_ref_dtype and op.graph._captured_tensor(tensor) is not None:
         return variable_of(tensor)
     return None
+
+
+def variable_behind(tensor: Tensor) -> Operation | None:
+    """The variable of which a tensor is a copy, made at some place in the program's order; None if it is none."""
+    while True:
+        variable = variable_read_by(tensor)
+        if variable is not None or tensor.op.type not in ("Identity", "ReadVariableOp"):
+            return variable
+        tensor = tensor.op.inputs[0]
 
 
 def bodies_of(op: Operation) -> list[FuncGraph]:

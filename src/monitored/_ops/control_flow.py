@@ -17,6 +17,7 @@ from monitored._graph.indexed_slices import IndexedSlices
 from monitored._graph.opdef import REQUIRED, ShapesVary, define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
+from monitored._ops.tensor_array_ops import is_unset
 
 __all__ = ["cond", "group", "no_op", "tuple", "with_dependencies"]
 
@@ -125,6 +126,7 @@ def _lower_if(lowering: Any, op: Operation, values: list[Any]) -> builtins.tuple
         outputs, written = branches[0 if known else 1](operands, state)
     else:
         try:
+            branches = _alike(branches, op, operands, state)
             outputs, written = jax.lax.cond(jnp.reshape(predicate, ()), *branches, operands, state)
         except TypeError as error:
             if "true_fun and false_fun" in str(error):
@@ -143,6 +145,31 @@ def _lower_branch(lowering: Any, body: FuncGraph, touched: list[Operation], effe
         return outputs, [scope.state[s] for s in effects.writes]
 
     return branch
+
+
+def _alike(
+    branches: list[Callable[..., Any]], op: Operation, operands: list[Any], state: list[Any]
+) -> list[Callable[..., Any]]:
+    """The branches, where what one of them leaves without a shape has that of the other."""
+    if not any(_may_be_unset(t) for b in ("then_branch", "else_branch") for t in op._attrs[b].outputs):
+        return branches
+    shapes = [jax.eval_shape(branch, operands, state)[0] for branch in branches]
+
+    def filled(branch: Callable[..., Any], others: list[Any]) -> Callable[..., Any]:
+        def run(operands: list[Any], state: list[Any]) -> builtins.tuple[list[Any], list[Any]]:
+            outputs, written = branch(operands, state)
+            fitted = [jnp.zeros(o.shape, o.dtype) if is_unset(v) else v for v, o in zip(outputs, others, strict=True)]
+            return fitted, written
+
+        return run
+
+    return [filled(branches[0], shapes[1]), filled(branches[1], shapes[0])]
+
+
+def _may_be_unset(tensor: Tensor) -> bool:
+    while tensor.op.type == "Identity":
+        tensor = tensor.op.inputs[0]
+    return tensor.op.type == "Absent" or (tensor.op.type == "Placeholder" and tensor.shape.ndims is None)
 
 
 def _interpret_if(context: Any, op: Operation, predicate: Any, *values: Any) -> list[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from monitored._graph.opdef import REQUIRED, define
 from monitored._graph.operation import Operation
@@ -96,8 +97,8 @@ for _type, _method in {"ScatterNdUpdate": "set", "ScatterNdAdd": "add", "Scatter
     )  # fmt: skip
 
 
-def _is_initialized(context: Any, op: Operation, ref: Any) -> tuple[bool]:
-    return (context.is_initialized(op.inputs[0]),)
+def _is_initialized(context: Any, op: Operation, ref: Any) -> tuple[np.bool_]:
+    return (np.bool_(context.is_initialized(op.inputs[0])),)
 
 
 define(
