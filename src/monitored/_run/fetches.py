@@ -157,7 +157,7 @@ def flat_feeds(feed_dict: Mapping[Any, Any]) -> dict[Any, Any]:
     flat: dict[Any, Any] = {}
     for key, value in feed_dict.items():
         parts = [*_parts_of(key)]
-        values = [value] if parts == [key] else [*_parts_of(value)]
+        values = [value] if parts == [key] else [*value] if hasattr(key, "_fetch_parts") else [*_parts_of(value)]
         if len(parts) != len(values):
             raise ValueError(
                 f"Could not flatten dictionary. Key had {len(parts)} elements, but value had {len(values)} elements. "
