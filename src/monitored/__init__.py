@@ -76,6 +76,7 @@ from monitored._ops.check import (
 )
 from monitored._ops.clip import clip_by_average_norm, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from monitored._ops.control_flow import cond, group, no_op, tuple
+from monitored._ops.counting import count_up_to
 from monitored._ops.custom_gradient import custom_gradient, hessians
 from monitored._ops.fill import fill, ones, ones_like, zeros, zeros_like
 from monitored._ops.functional import foldl, foldr, map_fn, scan
@@ -172,7 +173,8 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "broadcast_static_shape", "broadcast_to", "cast", "ceil", "check_numerics", "cholesky", "cholesky_solve",
     "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "colocate_with", "compat",
     "complex", "complex128", "complex64", "concat", "cond", "conj", "constant", "constant_initializer",
-    "control_dependencies", "convert_to_tensor", "cos", "cosh", "count_nonzero", "cross", "cumprod", "cumsum",
+    "control_dependencies", "convert_to_tensor", "cos", "cosh", "count_nonzero", "count_up_to",
+    "cross", "cumprod", "cumsum",
     "cumulative_logsumexp", "custom_gradient", "debugging", "depth_to_space", "device", "diag", "diag_part",
     "digamma", "div", "div_no_nan", "divide", "double", "dtypes", "dynamic_partition", "dynamic_stitch", "einsum",
     "ensure_shape", "equal", "erf", "erfc", "errors", "exp", "expand_dims", "expm1", "eye", "fill", "float16",

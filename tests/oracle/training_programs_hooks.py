@@ -11,7 +11,7 @@ hooks = Group("hooks")
 
 
 def hooks_reads(tf):
-    """What TensorFlow's hooks read the global step with; unless the update waits for it, it may come before or after."""
+    """What TensorFlow's hooks read the global step with: it may come before or after an update that does not wait."""
     if tf.__name__ != "tensorflow":
         return []
     from tensorflow.python.training import training_util
