@@ -22,12 +22,14 @@ def test_graph(name: str) -> None:
         replay_cases.check_graph(tf, CASES[name], level, record)
 
 
-@pytest.mark.parametrize("level", ["known", "unknown"])
-@pytest.mark.parametrize("part", range(20))
-def test_values(level: str, part: int) -> None:
-    parts = replay_cases.runs_of("array", RECORDED, level)
-    if part < len(parts):
-        assert not replay_cases.check_values(tf, parts[part], RECORDED, level)
+@pytest.mark.parametrize(("level", "names"), replay_cases.all_runs_of("array", RECORDED))
+def test_values(level: str, names: list[str]) -> None:
+    assert not replay_cases.check_values(tf, names, RECORDED, level)
+
+
+@pytest.mark.parametrize("name", replay_cases.failing_cases_of("array", RECORDED))
+def test_runs_fail_alike(name: str) -> None:
+    replay_cases.check_run_error(tf, CASES[name], RECORDED.records[name]["known"])
 
 
 @pytest.fixture(autouse=True)
@@ -135,3 +137,10 @@ def test_errors_name_op_shapes_and_place() -> None:
         tf.squeeze(x, [1])
     with pytest.raises(ValueError, match="Cannot specify both 'dim' and 'axis'"):
         tf.expand_dims(x, 0, dim=0)
+
+
+def test_arithmetic_on_a_value_used_twice_stays_quick() -> None:
+    n = tf.shape(tf.placeholder(tf.float32, [2, 3]))[0]
+    for _ in range(60):
+        n = tf.minimum(n + n, 7)
+    assert tf.zeros([n]).shape.as_list() == [7]

@@ -18,12 +18,9 @@ def test_graph(name: str) -> None:
         replay_cases.check_graph(tf, CASES[name], level, record)
 
 
-@pytest.mark.parametrize("level", ["known", "unknown"])
-@pytest.mark.parametrize("part", range(20))
-def test_values(level: str, part: int) -> None:
-    parts = replay_cases.runs_of("linalg", RECORDED, level)
-    if part < len(parts):
-        assert not replay_cases.check_values(tf, parts[part], RECORDED, level)
+@pytest.mark.parametrize(("level", "names"), replay_cases.all_runs_of("linalg", RECORDED))
+def test_values(level: str, names: list[str]) -> None:
+    assert not replay_cases.check_values(tf, names, RECORDED, level)
 
 
 @pytest.fixture(autouse=True)

@@ -151,26 +151,24 @@ for source in ("float32", "float64", "int32", "int64", "uint8", "int16", "bool",
         )
 case("cast_negative", lambda tf, x: tf.cast(x, tf.int32), F)
 case("cast_number", lambda tf: tf.cast(3, tf.float32))
-case("cast_complex", lambda tf, x: tf.real(tf.cast(x, tf.complex64)), F, grad=False)
+case("cast_complex", lambda tf, x: tf.real(tf.cast(x, tf.complex64)), F)
 case("to_types", lambda tf, x: [tf.to_float(x), tf.to_double(x), tf.to_int32(x), tf.to_int64(x)], ints(2, 3))
 case("saturate_cast", lambda tf, x: tf.saturate_cast(x, tf.uint8), 200 * F)
 case("saturate_cast_int", lambda tf, x: tf.saturate_cast(x, tf.int8), 100 * ints(2, 3))
-case("complex", lambda tf, x, y: tf.abs(tf.complex(x, y)), F, F[::-1], grad=False)
+case("complex", lambda tf, x, y: tf.abs(tf.complex(x, y)), F, F[::-1])
 case(
     "complex_parts",
     lambda tf, x, y: [f(tf.complex(x, y)) for f in (tf.real, tf.imag, tf.angle)],
     F,
     F[::-1],
-    grad=False,
 )
 case(
     "complex_conj",
     lambda tf, x, y: [tf.imag(tf.conj(tf.complex(x, y))), tf.conj(x), tf.real(x)],
     F,
     F[::-1],
-    grad=False,
 )
-case("complex_product", lambda tf, x, y: tf.imag(tf.complex(x, y) * tf.complex(y, x)), F, F[::-1] + 1, grad=False)
+case("complex_product", lambda tf, x, y: tf.imag(tf.complex(x, y) * tf.complex(y, x)), F, F[::-1] + 1)
 
 # Choosing and adding up.
 case("where", lambda tf, c, x, y: tf.where(c, x, y), BOOLS, F, -F)

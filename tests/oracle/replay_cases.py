@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import monitored.bitwise  # noqa: F401  (a part of the public package)
 import oracle.cases_array
@@ -151,6 +152,11 @@ def cases_of(group):
     return [name for name in CASES if name.startswith(group + "/")]
 
 
+def all_runs_of(group, recorded):
+    """Pairs of a level and the names of cases that run together at it."""
+    return [(level, names) for level in ("known", "unknown") for names in runs_of(group, recorded, level)]
+
+
 def runs_of(group, recorded, level):
     """The names of a group's cases that TensorFlow could run, in lists of a size that compiles quickly.
 
@@ -164,3 +170,18 @@ def runs_of(group, recorded, level):
             names.append(name)
     size = 25 if level == "known" else 5  # what has to be found out makes the whole be traced again
     return [names[i : i + size] for i in range(0, len(names), size)]
+
+
+def failing_cases_of(group, recorded):
+    """The names of a group's cases that TensorFlow could build but not run."""
+    return [name for name in cases_of(group) if "run_error" in recorded.records[name]["known"]]
+
+
+def check_run_error(tf, case, record):
+    """Runs a case that TensorFlow could not run, and expects the same class of error, naming the op."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        inputs = placeholders(tf, case.inputs, "known")
+        outputs = as_list(case.build(tf, *inputs))
+        with pytest.raises(getattr(tf.errors, record["run_error"][0])) as raised:
+            session.run(outputs, dict(zip(inputs, case.inputs, strict=True)))
+        assert raised.value.op.type in [t.op.type for t in outputs]

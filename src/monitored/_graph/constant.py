@@ -64,18 +64,26 @@ def constant_value(tensor: Any) -> Array | None:
     Returns:
         The value, or None when it depends on feeds, variables or randomness.
     """
-    op = getattr(tensor, "op", None)
-    if op is None:
+    if getattr(tensor, "op", None) is None:
         return np.asarray(tensor)
+    return _constant_value(tensor, {})
+
+
+def _constant_value(tensor: Tensor, found: dict[Tensor, Array | None]) -> Array | None:
+    """As `constant_value`; keeps what it finds on the way, since shape arithmetic uses the same values often."""
+    op = tensor.op
     if op.type == "Const":
         value: Array = op._attrs["value"]
         return value
     if op.type in ("Shape", "Size", "Rank"):
         return shape_value(op, op.inputs[0].shape.sizes)
-    captured = op.graph._captured_tensor(tensor)
-    if captured is not None:
-        return constant_value(captured)
-    return fold(op, tensor.value_index, constant_value)
+    if tensor not in found:
+        captured = op.graph._captured_tensor(tensor)
+        if captured is not None:
+            found[tensor] = _constant_value(captured, found)
+        else:
+            found[tensor] = fold(op, tensor.value_index, lambda t: _constant_value(t, found))
+    return found[tensor]
 
 
 def constant_value_as_shape(tensor: Tensor) -> TensorShape:

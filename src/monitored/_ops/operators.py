@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 from monitored._graph.build import apply, convert_to_tensor
-from monitored._graph.operation import Tensor
 from monitored._graph.operators import Operators
 from monitored._ops.linalg import matmul as _matmul
 from monitored._ops.math import abs as absolute
@@ -41,7 +40,7 @@ def true_divide(left: Any, right: Any) -> Any:
 def matmul(left: Any, right: Any) -> Any:
     """Python's ``@``."""
     with scope(None, "matmul", left, right) as full:
-        like = left if isinstance(left, Tensor) else right
+        like = left if hasattr(left, "graph") else right
         left = convert_to_tensor(left, name="x", preferred_dtype=like.dtype.base_dtype)
         right = convert_to_tensor(right, name="y", preferred_dtype=like.dtype.base_dtype)
         return _matmul(left, right, name=full)
