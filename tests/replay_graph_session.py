@@ -36,3 +36,12 @@ def _differences(got: Any, want: Any, place: str) -> Iterator[tuple[str, Any]]:
             yield place, got
     elif got != want:
         yield place, got
+
+
+def begin_alike(found: dict[str, Any], told: dict[str, Any]) -> bool:
+    """Whether the differences found are those told, whose texts need only begin alike."""
+    assert sorted(found) == sorted(told), f"differs: {found}; told: {told}"
+    for place, value in told.items():
+        rest = dict(_differences(found[place], value, place))
+        assert not rest, f"{rest} instead of {value}"
+    return True

@@ -45,12 +45,16 @@ class CompiledSegments:
         self._lock = threading.Lock()
         self._compiling = threading.Lock()
         self._by_effects: dict[frozenset[Operation], list[CompiledSegment]] = {}
+        self._by_content: dict[Any, CompiledSegment] = {}
 
     def find(self, segment: Segment) -> CompiledSegment:
         """What carries a segment out: one that is there already, widened if need be, or a new one."""
         effects = frozenset(op for op in segment.ops if effects_of(op).writes)
         if not effects or segment.static:
-            return CompiledSegment(segment, self)
+            # Equal ones come from the same fetches in another structure, or the same feeds in another order.
+            content = (segment.ops, segment.inputs, segment.static, segment.outputs, segment.reads, segment.updates)
+            with self._lock:
+                return self._by_content.setdefault(content, CompiledSegment(segment, self))
         with self._lock:
             family = self._by_effects.setdefault(effects, [])
             for compiled in family:
@@ -67,6 +71,9 @@ class CompiledSegments:
             for family in self._by_effects.values():
                 if compiled in family:
                     family.remove(compiled)
+            for content, one in [*self._by_content.items()]:
+                if one is compiled:
+                    del self._by_content[content]
 
     def compile(self, segment: Segment, statics: Sequence[Any], inputs: Sequence[Any]) -> Any:
         """Compiles a segment for the present state and the shapes of its inputs.
