@@ -34,10 +34,13 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.variable_pb2 import VariableDef as VariableDef
 
 from monitored._ops import operators as _operators  # noqa: F401  (gives tensors their operators)
+from monitored._ops import gradient_nodes as _gradient_nodes  # noqa: F401  (what imported graphs have)
+from monitored._ops import resource_variables as _resource_variables  # noqa: F401
+from monitored._ops import tensor_list_ops as _tensor_list_ops  # noqa: F401
 
 # fmt: off
 from monitored import (
-    compat, debugging, dtypes, errors, initializers, linalg, logging, losses, math, nest, nn, random, summary,
+    compat, debugging, dtypes, errors, graph_util, initializers, linalg, logging, losses, math, nest, nn, random, summary,
     train,
 )
 from monitored._graph.build import constant, convert_to_tensor, register_tensor_conversion_function
@@ -53,6 +56,7 @@ from monitored._graph.dtypes import (
 )
 from monitored._graph.graph import Graph, get_default_graph, reset_default_graph
 from monitored._graph.indexed_slices import IndexedSlices, IndexedSlicesValue
+from monitored._graph.importer import import_graph_def
 from monitored._graph.node_def import make_ndarray, make_tensor_proto
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import Dimension, TensorShape
@@ -169,7 +173,7 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "assert_non_positive", "assert_none_equal", "assert_positive", "assert_proper_iterable", "assert_rank",
     "assert_rank_at_least", "assert_rank_in", "assert_same_float_dtype", "assert_scalar", "assert_type",
     "assert_variables_initialized", "assign", "assign_add", "assign_sub", "atan", "atan2", "atanh", "batch_gather",
-    "batch_to_space_nd", "betainc", "bfloat16", "bitcast", "bool", "boolean_mask", "broadcast_dynamic_shape",
+    "batch_to_space_nd", "betainc", "bfloat16", "bitcast", "bitwise", "bool", "boolean_mask", "broadcast_dynamic_shape",
     "broadcast_static_shape", "broadcast_to", "cast", "ceil", "check_numerics", "cholesky", "cholesky_solve",
     "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "colocate_with", "compat",
     "complex", "complex128", "complex64", "concat", "cond", "conj", "constant", "constant_initializer",
@@ -181,8 +185,9 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "float32", "float64", "floor", "floor_div", "floordiv", "floormod", "foldl", "foldr", "gather", "gather_nd",
     "get_collection", "get_collection_ref", "get_default_graph", "get_default_session", "get_local_variable",
     "get_seed", "get_variable", "get_variable_scope", "global_norm", "global_variables",
-    "global_variables_initializer", "glorot_normal_initializer", "glorot_uniform_initializer", "gradients",
+    "global_variables_initializer", "glorot_normal_initializer", "glorot_uniform_initializer", "gradients", "graph_util",
     "greater", "greater_equal", "group", "half", "hessians", "identity", "identity_n", "igamma", "igammac", "imag",
+    "import_graph_def",
     "initialize_all_variables", "initialize_local_variables", "initialize_variables", "initializers", "int16",
     "int32", "int64", "int8", "invert_permutation", "is_finite", "is_inf", "is_nan", "is_numeric_tensor",
     "is_variable_initialized", "jax_function", "less", "less_equal", "lgamma", "lin_space", "linalg", "linspace",

@@ -17,7 +17,7 @@ from monitored import errors
 from monitored._graph.build import apply, constant
 from monitored._graph.constant import constant_value
 from monitored._graph.dtypes import string
-from monitored._graph.effects import VARIABLE_TYPES, variable_read_by
+from monitored._graph.effects import VARIABLE_TYPES, variable_behind
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation, Tensor
 from monitored._ops.array import placeholder_with_default
@@ -142,7 +142,7 @@ def saved_by(graph: Graph, save_tensor_name: str) -> dict[str, Operation]:
 
 def _saved_by_one(op: Operation) -> dict[str, Operation]:
     names, slices = constant_value(op.inputs[1]), constant_value(op.inputs[2])
-    variables = [variable_read_by(tensor) for tensor in op.inputs[3:]]
+    variables = [variable_behind(tensor) for tensor in op.inputs[3:]]
     if names is None or slices is None or any(slices) or None in variables:
         raise errors.UnimplementedError(
             None, op, f"'{op.name}' saves something else than whole variables under fixed names."
