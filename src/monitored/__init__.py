@@ -40,8 +40,8 @@ from monitored._ops import tensor_list_ops as _tensor_list_ops  # noqa: F401
 
 # fmt: off
 from monitored import (
-    compat, debugging, dtypes, errors, graph_util, initializers, linalg, logging, losses, math, nest, nn, random, summary,
-    train,
+    bitwise, compat, debugging, dtypes, errors, graph_util, initializers, linalg, logging, losses, math, nest, nn,
+    random, summary, train,
 )
 from monitored._graph.build import constant, convert_to_tensor, register_tensor_conversion_function
 from monitored._graph.collections import (

@@ -162,6 +162,7 @@ def binary_function(
 def named(function: F, public: str) -> F:
     """Gives a function made by a table its public name."""
     function.__name__ = function.__qualname__ = public
+    function.__module__ = "monitored"  # where users find it
     return function
 
 
