@@ -32,9 +32,9 @@ DIFFERENCES = {
         "/7/1": "Operation 'y' has been marked as not fetchable.",
     },
     "graph/looking_up_by_name": {
-        "/10/1/1": "The name 's/x:' looks like a Tensor name, but is not a valid one. Tensor names must be of the form",
-        "/11/1/1": "The name 's/x:a' looks like a Tensor name, but is not a valid one. Tensor names must be of the form",
-        "/12/1/1": "The name 's/x:0:0' looks like a Tensor name, but is not a valid one. Tensor names must be of the form",
+        "/10/1/1": "The name 's/x:' looks like a Tensor name, but is not a valid one. Tensor names must be of",
+        "/11/1/1": "The name 's/x:a' looks like a Tensor name, but is not a valid one. Tensor names must be of",
+        "/12/1/1": "The name 's/x:0:0' looks like a Tensor name, but is not a valid one. Tensor names must be of",
         "/15/1": ["ValueError", "The name 's/x:-1' looks like a Tensor name, but is not a valid one."],
     },
     # TensorFlow makes a scope of the name first.

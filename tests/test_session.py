@@ -476,3 +476,16 @@ def test_a_gradient_penalty_trains() -> None:
         base, eps = np.float64([1.0, -2.0]), 1e-5
         expected = [(numeric(base + e) - numeric(base - e)) / (2 * eps) for e in np.eye(2) * eps]
         np.testing.assert_allclose(session.run(gradient, {x: point}), expected, rtol=1e-3)
+
+
+def test_what_another_run_asked_for_is_not_needed_by_this_one() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        v = tf.get_variable("v", initializer=1.0)
+        w = tf.get_variable("w", initializer=1.0)
+        add = v.assign_add(1.0).op
+        session.run(v.initializer)
+        session.run(add)
+        with pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized value w"):
+            session.run([add, w * 2.0])
+        session.run(add)
+        assert session.run(v) == 3.0

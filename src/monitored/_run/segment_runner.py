@@ -16,6 +16,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 
+from monitored import errors
 from monitored._graph.effects import bodies_of, effects_of
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.lower import NeedHost, NeedStatic, lower_segment
@@ -207,7 +208,10 @@ class SegmentRunner:
         """Runs the segment; see `CompiledSegment.run`."""
         try:
             outputs = self._compiled.run(inputs, statics)
-        except (NeedStatic, NeedHost):
+        except (NeedStatic, NeedHost, errors.FailedPreconditionError) as error:
+            missing = error.op if isinstance(error, errors.FailedPreconditionError) else None
+            if missing in (*self._segment.updates, *self._segment.reads):
+                raise
             # It cannot be shared as it is; whoever shared it goes on with a segment of their own.
             self._shared.forget(self._compiled)
             if self._compiled.segment is self._segment:
