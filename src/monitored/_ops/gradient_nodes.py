@@ -31,11 +31,13 @@ Array = Any
 
 def _pull(op_type: str, inputs: list[Array], wrt: int, gradient: Array, **attrs: Any) -> Array:
     """The gradient of an operation's first output with respect to one input."""
-    lower = lookup(op_type).lower
+    definition = lookup(op_type)
+    lower = definition.lower
     assert lower is not None
+    taken = {name: attrs[name] for name in definition.lower_attrs}
 
     def forward(value: Array) -> Array:
-        result = lower(*inputs[:wrt], value, *inputs[wrt + 1 :], **attrs)
+        result = lower(*inputs[:wrt], value, *inputs[wrt + 1 :], **taken)
         return result[0] if isinstance(result, (tuple, list)) else result
 
     (pulled,) = jax.vjp(forward, inputs[wrt])[1](jnp.asarray(gradient))

@@ -100,6 +100,14 @@ class Emitter:
                 found.append(op)
         return list(dict.fromkeys(found))
 
+    def waits(self, node: Node) -> list[Node]:
+        """The nodes that a node waits for: also what its constants wait for, which have values without being run."""
+        found = list(node.controls)
+        for one in (*(source[0] for source in node.inputs), *node.controls):
+            if one.type == "Const":
+                found.extend(one.controls)
+        return found
+
     # -- one operation --------------------------------------------------------------------------------------
 
     def _plain(self, node: Node) -> None:
@@ -116,7 +124,7 @@ class Emitter:
             attrs["_class"] = [self._colocation(node, item) for item in attrs["_class"]]
         if node.type == "VJP":  # ours: names the operation whose gradient it is
             attrs["forward"] = self.ops[self.nodes[attrs["forward"]]].name
-        op = self.make(node.type, inputs, node.name, attrs, node.controls)
+        op = self.make(node.type, inputs, node.name, attrs, self.waits(node))
         if node.proto.device:
             op._device = node.proto.device
         self.ops[node] = op
@@ -150,8 +158,8 @@ class Emitter:
             if is_flow or (is_array and tensor.dtype != dtypes.resource):
                 self.flows.add(tensor)
         for tensor, shape in zip(op._outputs, node.shapes, strict=False):
-            if tensor in self.flows or tensor.dtype == dtypes.resource:
-                continue  # tokens in TensorFlow; ours are the elements
+            if tensor in self.flows or tensor.dtype == dtypes.resource or node.type == "VarHandleOp":
+                continue  # tokens in TensorFlow; here the elements, or a reference of the variable's shape
             try:
                 tensor._shape = tensor._shape.merge_with(shape)
             except ValueError:
@@ -213,7 +221,7 @@ class Emitter:
 
         start = [TensorShape(None) if t in self.flows else t.shape for t in initial]
         condition, body, shapes = loop_shapes(trace, start)
-        controls = [control for enter in frame.enters for control in enter.controls]
+        controls = [control for enter in frame.enters for control in self.waits(enter)]
         controls += [*loop.condition.outside_controls, *loop.body.outside_controls]
         op = self.make_while(f"{_scope_of(frame)}/While", initial, condition, body, shapes, controls)
         for variable, tensor in zip(frame.variables, op._outputs, strict=True):
@@ -302,7 +310,7 @@ class Emitter:
         controls = [*branch.sides[0].outside_controls, *branch.sides[1].outside_controls]
         op = self.make_if(f"{scope}/If", predicate, sides[1].body, sides[0].body, controls)
         for merge, tensor in zip(merges, op._outputs, strict=False):
-            named = self.identity(tensor, merge.name, merge.controls)
+            named = self.identity(tensor, merge.name, self.waits(merge))
             self.values[merge, 0], self.ops[merge] = named, named.op
             if any((merge, 1) in node.inputs for node in self.nodes.values()):
                 self.values[merge, 1] = self._which(merge, predicate)

@@ -68,7 +68,7 @@ class Calls:
             zero = emitter.make("ZerosLike", [predicate], f"{node.name}/zero", {"T": predicate.dtype.base_dtype})
             attrs = {"T": predicate.dtype.base_dtype, "incompatible_shape_error": True}
             predicate = emitter.make("NotEqual", [predicate, zero._outputs[0]], f"{node.name}/pred", attrs)._outputs[0]
-        op = emitter.make_if(node.name, predicate, bodies[0], bodies[1], node.controls)
+        op = emitter.make_if(node.name, predicate, bodies[0], bodies[1], emitter.waits(node))
         emitter.ops[node] = op
         emitter.values.update(((node, i), tensor) for i, tensor in enumerate(op._outputs))
 
@@ -106,7 +106,7 @@ class Calls:
                 second.outputs[0].op._add_control_inputs([ran.op])
         whole = len(varying) == len(inputs)
         name = node.name if whole else f"{node.name}/While"
-        op = emitter.make_while(name, initial, first, second, shapes, node.controls)
+        op = emitter.make_while(name, initial, first, second, shapes, emitter.waits(node))
         results = list(inputs)
         for place, tensor in zip(varying, op._outputs, strict=True):
             results[place] = tensor
@@ -122,7 +122,7 @@ class Calls:
     ) -> None:
         inner, results, ran = self._function(emitter, emitter.graph, function, given, inputs, f"{node.name}/")
         waits = [inner.ops[one] for one in ran if one in inner.ops]
-        op = _named(emitter, node, results) if results else emitter.make("NoOp", [], node.name, {}, node.controls)
+        op = _named(emitter, node, results) if results else emitter.make("NoOp", [], node.name, {}, emitter.waits(node))
         if waits:
             op._add_control_inputs(waits)
         emitter.ops[node] = op
@@ -252,7 +252,7 @@ def _named(emitter: Emitter, node: Node, results: list[Tensor]) -> Operation:
         nothing = emitter.make("Const", [], f"{node.name}/handle", attrs)._outputs[0]
     taken = [nothing if t is None else t for t in plain]
     inputs = [t for t in taken if t is not None]
-    op = emitter.make("IdentityN", inputs, node.name, {"T": [t.dtype.base_dtype for t in inputs]}, node.controls)
+    op = emitter.make("IdentityN", inputs, node.name, {"T": [t.dtype.base_dtype for t in inputs]}, emitter.waits(node))
     for index, tensor in enumerate(results):
         named = op._outputs[index]
         emitter.values[node, index] = tensor if plain[index] is None else named
