@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +16,8 @@ from monitored._graph.graph import Graph, get_default_graph
 from monitored._graph.operation import Operation, Tensor
 from monitored._ops import activations
 from monitored._ops.array import identity
+from monitored._ops.array import shape as shape_of
+from monitored._ops.casts import cast
 from monitored._ops.control_flow import cond
 from monitored._ops.math import tanh
 from monitored._ops.variable_scope import get_variable, variable_scope
@@ -42,6 +45,8 @@ class Layer:
     Raises:
         TypeError: For another keyword.
     """
+
+    activity_regularizer: Any = None
 
     def __init__(self, trainable: bool = True, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         scope, self._reuse = kwargs.pop("_scope", None), kwargs.pop("_reuse", None)
@@ -298,7 +303,16 @@ class Layer:
                 self.built = True
             else:
                 self._check(inputs)
-            return self.call(inputs, *args, **kwargs)
+            outputs = self.call(inputs, *args, **kwargs)
+            if self.activity_regularizer is not None:
+                self._regularize(outputs)
+            return outputs
+
+    def _regularize(self, outputs: Any) -> None:
+        with get_default_graph().name_scope("ActivityRegularizer"):
+            for output in nest.flatten(outputs):
+                loss = self.activity_regularizer(output)
+                self.add_loss(loss / cast(shape_of(output)[0], loss.dtype))
 
     def _check(self, inputs: Any) -> None:
         """Checks the inputs; for subclasses."""
@@ -377,6 +391,42 @@ def known_bool(predicate: Any) -> bool | None:
         value = constant_value(predicate)
         return None if value is None else bool(value)
     return bool(predicate)
+
+
+def as_function(layer: type[Layer], public: str, computes: str, shares: bool = True) -> Callable[..., Tensor]:
+    """The function that makes a layer and calls it, with the layer's arguments after ``inputs``.
+
+    Args:
+        layer: The class.
+        public: The function's name.
+        computes: The first line of its docstring.
+        shares: Whether it takes ``reuse``: whether to share the variables of a layer of the same name.
+
+    Returns:
+        The function.
+    """
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    own = [p for p in inspect.signature(layer).parameters.values() if p.kind is kind]
+    parameters = [inspect.Parameter("inputs", kind), *own]
+    if shares:
+        parameters.append(inspect.Parameter("reuse", kind, default=None))
+    signature = inspect.Signature(parameters)
+
+    def function(*args: Any, **kwargs: Any) -> Tensor:
+        given = signature.bind(*args, **kwargs).arguments
+        inputs = given.pop("inputs")
+        if shares:
+            given.update(_scope=given.get("name"), _reuse=given.pop("reuse", None))
+        result: Tensor = layer(**given)(inputs)
+        return result
+
+    _, _, arguments = (layer.__doc__ or "").partition("    Args:\n")
+    listed = "\n".join(line for line in arguments.splitlines() if not line.strip().startswith("kwargs:")).rstrip()
+    reuse = "\n        reuse: Whether to share the variables of a layer of that name." if shares else ""
+    function.__doc__ = f"{computes}\n\n    Args:\n        inputs: A tensor.\n{listed}{reuse}\n\n    Returns:\n        The outputs.\n    "
+    function.__name__ = function.__qualname__ = public
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
 
 
 def activation_of(activation: Any, default: Any = None) -> Any:
