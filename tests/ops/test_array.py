@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import monitored as tf
@@ -38,6 +38,7 @@ def _graph() -> Iterator[None]:
         yield
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_reshape_finds_what_is_left(data: Any) -> None:
     sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
@@ -52,6 +53,7 @@ def test_reshape_finds_what_is_left(data: Any) -> None:
         assert tf.reshape(partly, target).shape.as_list() == known
 
 
+@settings(deadline=None)
 @given(st.permutations(range(4)))
 def test_transposing_back(perm: list[int]) -> None:
     with tf.Graph().as_default():

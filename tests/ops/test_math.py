@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
 import monitored as tf
@@ -68,6 +68,7 @@ def test_an_error_leaves_no_operation_behind() -> None:
     assert len(tf.get_default_graph().get_operations()) == count
 
 
+@settings(deadline=None)
 @given(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=4))
 def test_static_shapes_broadcast_as_numpy(shapes: Any) -> None:
     with tf.Graph().as_default():

@@ -48,6 +48,7 @@ def arrays_and_keys(draw: st.DrawFn) -> tuple[np.ndarray[Any, Any], Any]:
     return array, draw(hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True, max_dims=8))
 
 
+@settings(deadline=None)
 @given(arrays_and_keys())
 def test_brackets_mean_what_numpy_means(given: tuple[np.ndarray[Any, Any], Any]) -> None:
     """What the graph alone knows of a slice, its shape and its value, is what NumPy gives."""
@@ -62,7 +63,7 @@ def test_brackets_mean_what_numpy_means(given: tuple[np.ndarray[Any, Any], Any])
         assert unknown.shape.ndims == expected.ndim
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(arrays_and_keys(), min_size=4, max_size=4))
 def test_brackets_compute_what_numpy_computes(given: list[tuple[np.ndarray[Any, Any], Any]]) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
