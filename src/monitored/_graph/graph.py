@@ -11,6 +11,8 @@ from typing import Any, Final
 from monitored._graph import dtypes, infer
 from monitored._graph.creation_site import creation_site
 from monitored._graph.defaults import DefaultStack
+from monitored._graph.function_def import add_library
+from monitored._graph.node_def import to_node_def
 from monitored._graph.opdef import OpDef, lookup
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.scopes import Controls, Scopes, canonical_device
@@ -495,11 +497,11 @@ class Graph:
 
         proto = graph_pb2.GraphDef()
         proto.versions.producer = 134
-        for op in self._operations:
-            if from_version is not None and op._id < from_version:
-                continue
+        ops = [op for op in self._operations if from_version is None or op._id >= from_version]
+        names = add_library(proto, ops)
+        for op in ops:
             node = proto.node.add()
-            node.CopyFrom(op.node_def)
+            node.CopyFrom(to_node_def(op, names))
             if add_shapes and op._outputs:
                 shapes = node.attr["_output_shapes"].list
                 shapes.shape.extend(t.shape.as_proto() for t in op._outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,28 +14,59 @@ if TYPE_CHECKING:
     from monitored._graph.operation import Operation, Tensor
 
 
-def to_node_def(op: Operation) -> Any:
-    """The operation as a `NodeDef`."""
+def to_node_def(op: Operation, names: Mapping[Any, str] | None = None) -> Any:
+    """The operation as a `NodeDef`.
+
+    Args:
+        op: The operation.
+        names: The names of the bodies that it runs in the library of functions; by default their own.
+
+    Returns:
+        The protocol buffer.
+    """
     from tensorboard.compat.proto import node_def_pb2
 
     node = node_def_pb2.NodeDef(name=op.name, op=op.type, device=op.device)
     node.input.extend(_input_name(tensor) for tensor in op.inputs)
     node.input.extend(f"^{control.name}" for control in op.control_inputs)
-    for name, value in op._attrs.items():
-        to_attr_value(value, node.attr[name])
+    for name, value in _wire_attrs(op).items():
+        to_attr_value(value, node.attr[name], names)
     return node
+
+
+def _wire_attrs(op: Operation) -> dict[str, Any]:
+    """The attributes as TensorFlow has them: its operations with bodies count captured tensors among their operands."""
+    attrs = op._attrs
+    if op.type == "While":
+        shapes = [*attrs["output_shapes"], *(t.shape for t in op.inputs[len(attrs["Tout"]) :])]
+        attrs = {**attrs, "T": [wire_type(t) for t in op.inputs], "output_shapes": shapes}
+        del attrs["Tout"]
+    elif op.type == "If":
+        attrs = {**attrs, "Tin": [wire_type(t) for t in op.inputs[1:]]}
+    return attrs
+
+
+def wire_type(tensor: Tensor) -> dtypes.DType:
+    """The type that TensorFlow has for a tensor: handles of resource variables are references here."""
+    while True:
+        if tensor.op.type == "VarHandleOp":
+            return dtypes.resource
+        captured = tensor.graph._captured_tensor(tensor)
+        if captured is None:
+            return tensor.dtype.base_dtype
+        tensor = captured
 
 
 def _input_name(tensor: Tensor) -> str:
     return tensor.op.name if tensor.value_index == 0 else tensor.name
 
 
-def to_attr_value(value: Any, proto: Any) -> None:
-    """Writes a Python attribute value into an `AttrValue`."""
+def to_attr_value(value: Any, proto: Any, names: Mapping[Any, str] | None = None) -> None:
+    """Writes a Python attribute value into an `AttrValue`; `names` are those of functions, see `to_node_def`."""
     if isinstance(value, (list, tuple)):
         proto.list.SetInParent()
         for item in value:
-            _append(item, proto.list)
+            _append(item, proto.list, names)
     elif isinstance(value, bool):
         proto.b = value
     elif isinstance(value, int):
@@ -50,10 +82,10 @@ def to_attr_value(value: Any, proto: Any) -> None:
     elif isinstance(value, (np.ndarray, np.generic)):
         proto.tensor.CopyFrom(make_tensor_proto(np.asarray(value)))
     else:
-        proto.func.name = value.name  # a function graph
+        proto.func.name = (names or {}).get(value, value.name)  # a function graph
 
 
-def _append(item: Any, proto: Any) -> None:
+def _append(item: Any, proto: Any, names: Mapping[Any, str] | None) -> None:
     if isinstance(item, bool):
         proto.b.append(item)
     elif isinstance(item, int):
@@ -67,7 +99,7 @@ def _append(item: Any, proto: Any) -> None:
     elif isinstance(item, TensorShape):
         proto.shape.append(item.as_proto())
     else:
-        proto.func.add().name = item.name
+        proto.func.add().name = (names or {}).get(item, item.name)
 
 
 def make_tensor_proto(values: Any, dtype: Any = None, shape: Any = None) -> Any:

@@ -76,7 +76,7 @@ def import_graph_def(
         roots = [(node, 0) for node in nodes.values() if node.type not in _MACHINERY and not flow.path((node, 0))]
         region = plan_region(flow, (), roots)
         _check_wanted(wanted, nodes, given)
-        emitter = Emitter(graph, prefix, library, nodes, flow)
+        emitter = Emitter(graph, prefix, library, nodes, flow, is_file=True)
         emitter.calls = Calls()
         emitter.values.update(given.values)
         emitter.ops.update(given.ops)

@@ -39,6 +39,7 @@ class Emitter:
         values: Output of a node -> its tensor.
         ops: Node -> the operation to wait for it.
         outer: The emitter of the graph around a body, whose values the body may use.
+        is_file: Whether the nodes are those of a file, not of a function in it.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Emitter:
         nodes: dict[str, Node],
         flow: ControlFlow,
         outer: Emitter | None = None,
-        keep_names: bool = True,
+        is_file: bool = False,
     ) -> None:
         self.graph = graph
         self.prefix = prefix
@@ -57,7 +58,7 @@ class Emitter:
         self.nodes = nodes
         self.flow = flow
         self.outer = outer
-        self.keep_names = keep_names
+        self.is_file = is_file
         self.values: dict[Source, Tensor] = {}
         self.ops: dict[Node, Operation] = {}
         self.calls: Any = None if outer is None else outer.calls  # emits calls of functions: set by who knows them
@@ -121,7 +122,7 @@ class Emitter:
         attrs = dict(node.attrs)
         self._check_inputs(node, inputs, attrs, node.definition)
         if "_class" in attrs:
-            attrs["_class"] = [self._colocation(node, item) for item in attrs["_class"]]
+            attrs["_class"] = self._colocations(node, attrs["_class"])
         if node.type == "VJP":  # ours: names the operation whose gradient it is
             attrs["forward"] = self.ops[self.nodes[attrs["forward"]]].name
         op = self.make(node.type, inputs, node.name, attrs, self.waits(node))
@@ -135,8 +136,6 @@ class Emitter:
     ) -> Operation:
         """Adds an operation under a node's name."""
         full = self.graph.unique_name(self.prefix + name)
-        if full != self.prefix + name and not self.keep_names:
-            raise ValueError(f"Node name '{self.prefix + name}' already exists in the Graph")
         op = self.graph.create_op(op_type, inputs, name=full + "/", attrs=attrs)
         waits = self.controls(controls)
         if waits:
@@ -168,14 +167,16 @@ class Emitter:
                     f"#{tensor.value_index}: {shape} and {tensor._shape} are not compatible."
                 ) from None
 
-    def _colocation(self, node: Node, item: bytes | str) -> bytes:
-        text = item.decode() if isinstance(item, bytes) else item
-        name = text.removeprefix("loc:@")
-        if name not in self.nodes:
-            if text == name:
-                return text.encode()
-            raise ValueError(f"Node '{node.name}' expects to be colocated with unknown node '{name}'")
-        return f"loc:@{self.prefix}{name}".encode()
+    def _colocations(self, node: Node, items: Iterable[bytes]) -> list[bytes]:
+        """The groups of nodes that a node is to share a device with, by their names here."""
+        found = []
+        for item in items:
+            name = item.decode().removeprefix("loc:@")
+            if name in self.nodes:
+                found.append(f"loc:@{self.prefix}{name}".encode())
+            elif self.is_file:
+                raise ValueError(f"Node '{node.name}' expects to be colocated with unknown node '{name}'")
+        return found
 
     def _check_inputs(self, node: Node, inputs: list[Tensor], attrs: dict[str, Any], definition: OpDef) -> None:
         """Checks types as TensorFlow does, and fills in those that only the inputs tell."""
