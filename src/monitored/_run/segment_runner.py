@@ -30,6 +30,7 @@ _SMALL_SHARE: Final = 0.05  # an extension may add a twentieth of the work,
 _SMALL_WORK: Final = 20_000  # or what takes a few microseconds
 _COPY_WORK: Final = 50  # moving one element out costs about as much as this many multiplications in a matrix product
 _ELEMENT_WORK: Final = 20  # and so for computing one element anywhere else
+_MANY_ALIKE: Final = 16  # so many generators like others are slower to compile than to run one by one
 _UNKNOWN_SIZE: Final = 64  # stands for a dimension not known before running
 
 
@@ -83,6 +84,8 @@ class CompiledSegments:
             NeedStatic: If a value must be known to compile that is not.
             OpError: If an operation does not fit its inputs.
         """
+        if _repeats_itself(segment):
+            return _step_by_step(lower_segment(segment, statics))
         with self._compiling, jax.enable_x64(True):
             state = [_abstract(self.store.values[op]) for op in (*segment.updates, *segment.reads)]
             donated = tuple(range(len(segment.updates)))
@@ -233,6 +236,25 @@ def _getter(keys: tuple[Operation, ...]) -> Callable[[dict[Operation, Any]], tup
     if len(keys) == 1:
         return lambda values: (values[keys[0]],)
     return itemgetter(*keys)
+
+
+def _repeats_itself(segment: Segment) -> bool:
+    """Whether a segment initializes many variables alike: each generator of random numbers takes XLA 0.1 s to compile.
+
+    Run operation by operation, such a segment compiles one small kernel for each type and shape.
+    """
+    if not segment.creates or any(not op.op_def.random for op in segment.updates):
+        return False
+    kinds = [(op.type, op._outputs[0].shape) for op in segment.ops if op.op_def.random]
+    return len(kinds) - len(set(kinds)) >= _MANY_ALIKE
+
+
+def _step_by_step(function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any) -> Any:
+        with jax.enable_x64(True):
+            return function(*args)
+
+    return run
 
 
 # -- merging ------------------------------------------------------------------------------------------------
