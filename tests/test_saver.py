@@ -365,7 +365,7 @@ def test_every_variable_that_does_not_fit_is_named_and_none_changes(tmp_path: Pa
         with pytest.raises(tf.errors.InvalidArgumentError) as caught:
             tf.train.Saver().restore(sess, path)
         assert "Variable b has shape [3, 3], in the checkpoint [2, 3]" in caught.value.message
-        assert "Variable c has dtype int32, in the checkpoint int64" in caught.value.message
+        assert "c has dtype int32, in the checkpoint int64" in caught.value.message
         assert "Variable a" not in caught.value.message
         assert __file__ in str(caught.value)  # where b was created
         assert all_equal(sess, 5.0)
@@ -387,9 +387,11 @@ def test_missing_keys_are_named_with_what_the_checkpoint_holds_and_what_to_do(tm
             tf.train.Saver().restore(sess, path)
         for text in (
             "Key x not found in checkpoint",
-            "missing (2 of 3): x, y",
-            "holds (3): a, b, c",
-            "tf.train.Saver(",
+            "matched       1  a\n",
+            "missing       2  x, y\n",
+            "unused        2  b, c\n",
+            "tf.train.Saver(renamed={'x': ",
+            "tf.train.Saver(strict=False)",
         ):
             assert text in caught.value.message
         assert all_equal(sess, 5.0)

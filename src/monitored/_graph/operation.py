@@ -45,7 +45,7 @@ class Operation:
         self._control_inputs = control_inputs
         self._device = device
         self._site = site
-        self._id = op_id
+        self._id: float = op_id  # its place in the program's order
         self._outputs: tuple[Tensor, ...] = ()
 
     @property

@@ -6,6 +6,8 @@ that name them, such as TensorFlow's own `.meta` files: ``sess.run("save/restore
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,8 +98,8 @@ def _save(context: Any, op: Operation, prefix: Any, names: Array, slices: Array,
 
 
 def _restore(context: Any, op: Operation, prefix: Any, names: Array, slices: Array) -> list[Array]:
-    reader = BundleReader(_text(prefix))
-    dtypes, values = reader.dtype_map(), []
+    reader, dtypes = _opened(_text(prefix))
+    values: list[Array] = []
     for name, spec, output in zip(map(_text, names), map(_text, slices), op._outputs, strict=True):
         wanted = np.dtype(output.dtype.as_numpy_dtype)
         if name in dtypes and dtypes[name] != wanted:
@@ -111,6 +113,21 @@ def _restore(context: Any, op: Operation, prefix: Any, names: Array, slices: Arr
         _check_assigned_shape(array, name, output)
         values.append(array)
     return values
+
+
+def _opened(prefix: str) -> tuple[BundleReader, dict[str, np.dtype[Any]]]:
+    """A checkpoint's reader and its types. A graph may have a `RestoreV2` for each of a thousand variables."""
+    try:
+        found = os.stat(f"{prefix}.index")
+    except OSError:
+        return _open(prefix, ())  # which says what is wrong
+    return _open(prefix, (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=2)
+def _open(prefix: str, version: tuple[int, ...]) -> tuple[BundleReader, dict[str, np.dtype[Any]]]:
+    reader = BundleReader(prefix)
+    return reader, reader.dtype_map()
 
 
 def _check_assigned_shape(array: Array, name: str, output: Tensor) -> None:

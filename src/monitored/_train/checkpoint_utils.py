@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from monitored._checkpoint import BundleReader, latest_checkpoint
+from monitored._checkpoint import BundleReader
 from monitored._graph import dtypes
+from monitored._train.restore_plan import checkpoint_path
 
 __all__ = ["CheckpointReader", "NewCheckpointReader", "list_variables", "load_checkpoint", "load_variable"]
 
@@ -131,13 +132,7 @@ def load_checkpoint(ckpt_dir_or_file: Path) -> CheckpointReader:
         NotFoundError: If there is no such checkpoint.
         DataLossError: If its index is damaged.
     """
-    path = os.fspath(ckpt_dir_or_file)
-    if os.path.isdir(path):
-        newest = latest_checkpoint(path)
-        if newest is None:
-            raise ValueError(f"Couldn't find 'checkpoint' file or checkpoints in given directory {path}")
-        path = newest
-    return CheckpointReader(path)
+    return CheckpointReader(checkpoint_path(ckpt_dir_or_file))
 
 
 def load_variable(ckpt_dir_or_file: Path, name: str) -> Any:

@@ -20,7 +20,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -79,6 +79,9 @@ class Saver:
         pad_step_number: bool = False,
         save_relative_paths: bool = False,
         filename: str | None = None,
+        *,
+        strict: bool = True,
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         """Adds the nodes that save and restore to the graph, unless `defer_build`.
 
@@ -102,6 +105,10 @@ class Saver:
             save_relative_paths: Whether the `checkpoint` file holds paths relative to its directory, so that the
                 directory can be moved.
             filename: The path that the nodes use when they are not fed one.
+            strict: Whether a checkpoint must have all variables, of their shapes and types. If not, `restore` takes
+                those that fit, initializes others that have no value yet, and logs what it did.
+            renamed: Variables' names -> the names that they had before, or scopes (``'new/'`` -> ``'old/'``). `restore`
+                takes the older name where the checkpoint has it, so that it reads checkpoints from before and after.
 
         Raises:
             ValueError: If there are no variables, two of one name, or `var_list` together with `defer_build`.
@@ -127,6 +134,8 @@ class Saver:
         self._pad_step_number = pad_step_number
         self._save_relative_paths = save_relative_paths
         self._filename = filename or "model"
+        self._strict = strict
+        self._renamed = dict(renamed or {})
         self.saver_def = saver_def
         self._graph: Graph | None = None  # set by `build`, as is what follows
         self._variables: dict[str, Operation] = {}  # name in the checkpoint -> variable
@@ -358,6 +367,8 @@ class Saver:
     def restore(self, sess: Any, save_path: Path | None) -> None:
         """Gives variables the values that they had when a checkpoint was written. They need no initialization.
 
+        A saver that is not strict then initializes the variables that have no value yet, and logs a `RestorePlan`.
+
         Args:
             sess: The session, or a `SingularMonitoredSession`.
             save_path: The checkpoint, as `save` or `latest_checkpoint` returned it.
@@ -365,9 +376,9 @@ class Saver:
         Raises:
             RuntimeError: If the saver is not built or the session is closed.
             TypeError: If `sess` is no session.
-            ValueError: If there is no such checkpoint.
-            NotFoundError: If it does not hold a variable.
-            InvalidArgumentError: If it holds one with another shape or dtype.
+            ValueError: If there is no such checkpoint, or `renamed` does not fit the graph.
+            NotFoundError: If it does not hold a variable; when not strict, if it holds none.
+            InvalidArgumentError: If it holds one with another shape or dtype, and the saver is strict.
             DataLossError: If it is damaged.
             OpError: If it could not be read for another reason. Whatever it was, no variable has changed.
         """
@@ -381,7 +392,13 @@ class Saver:
         path = _text(save_path)
         _check_is_checkpoint(path)
         _log.info("Restoring parameters from %s", path)
-        snapshot.restore(session, path, self._variables, self._streams_of(session.graph), self._reshape)
+        streams = self._streams_of(session.graph)
+        plan = snapshot.restore(session, path, self._variables, streams, self._reshape, self._strict, self._renamed)
+        if self._renamed and plan.renamed and plan.fits:
+            _log.info("%s", plan)
+        elif not plan.fits:
+            initialized = snapshot.initialize_rest(session, self._variables.values())
+            _log.warning("%s\nInitialized instead: %s", plan, ", ".join(initialized) or "none, all had values")
 
     # -- as protocol buffers ----------------------------------------------------------------------------------------
 
