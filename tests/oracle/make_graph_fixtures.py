@@ -163,13 +163,29 @@ def control_flow():
     return feeds, fetches
 
 
-def write_control_flow(folder, name):
+def branch_gradients():
+    """Gradients of branches: what a branch computes is used again by the branch of its gradient."""
+    x = tf1.placeholder(tf.float32, [None, 3], name="x")
+    training = tf1.placeholder(tf.bool, [], name="training")
+    w = tf.constant(seeded(3, 3, seed=31))
+    h = tf.matmul(x, w)
+    h = tf1.cond(training, lambda: tf.nn.relu(h) * h, lambda: tf.tanh(h) + 1.0)
+    h = tf1.cond(training, lambda: tf1.cond(tf.reduce_sum(h) > 0, lambda: tf.sigmoid(h), lambda: h), lambda: h * h)
+    dropped = tf1.layers.dropout(h, 0.5, training=training)
+    tf.identity(dropped, name="out/dropped")
+    tf.identity(tf.gradients(dropped, h)[0], name="out/kept")
+    gradients = tf.gradients(tf.reduce_sum(h * h), [x, w])
+    fetches = [h, tf.identity(gradients[0], name="out/by_x"), tf.identity(gradients[1], name="out/by_w")]
+    feeds = {"x:0": seeded(2, 3, seed=32), "training:0": np.bool_(True)}
+    return feeds, [tf.identity(h, name="out/h"), *fetches[1:]]
+
+
+def write_control_flow(folder, name, build, others):
     with tf1.Graph().as_default() as graph, tf1.Session() as session:
-        feeds, fetches = control_flow()
+        feeds, fetches = build()
         names = [tensor.name for tensor in fetches]
         write_graph(folder, name, graph.as_graph_def(), feeds, names, session)
-        others = dict(feeds, **{"n:0": np.int32(1), "flag:0": np.bool_(False)})
-        write_graph(folder, name + "_else", graph.as_graph_def(), others, names, session)
+        write_graph(folder, name + "_else", graph.as_graph_def(), dict(feeds, **others), names, session)
     os.remove(os.path.join(folder, name + "_else.pb"))  # the same graph
 
 
@@ -286,6 +302,16 @@ def train_text():
     return loss, train_op, {"ids:0": batches, "targets:0": targets}
 
 
+def write_the_same_again(path):
+    """Writes a MetaGraph anew, with its mappings in order: so that what has not changed gives the same file."""
+    meta = tf1.MetaGraphDef()
+    with open(path, "rb") as file:
+        meta.ParseFromString(file.read())
+    meta.meta_info_def.ClearField("stripped_op_list")  # most of the file, and nothing reads it
+    with open(path, "wb") as file:
+        file.write(meta.SerializeToString(deterministic=True))
+
+
 def write_training(folder, name, build, before=5, **options):
     """Trains for some steps, saves, and trains on: the losses of all steps are kept, and where the save was."""
     with tf1.Graph().as_default(), tf1.Session() as session:
@@ -298,6 +324,7 @@ def write_training(folder, name, build, before=5, **options):
         for number in range(count):
             if number == before:
                 saver.save(session, os.path.join(folder, name), write_state=False, **options)
+                write_the_same_again(os.path.join(folder, name + ".meta"))
             feeds = {key: value[number] for key, value in batches.items()}
             losses.append(session.run([loss, train_op], feeds)[0])
         arrays = {"batch|" + key: value for key, value in batches.items()}
@@ -312,18 +339,20 @@ def write_training(folder, name, build, before=5, **options):
 def main(folder):
     if not os.path.isdir(folder):
         os.makedirs(folder)
+    others = {"n:0": np.int32(1), "flag:0": np.bool_(False)}
     if IS_TF1:
         write_frozen(folder, "cnn", cnn)
         write_frozen(folder, "lstm", lstm)
         write_frozen(folder, "bidirectional_gru", bidirectional_gru)
-        write_control_flow(folder, "control_flow")
+        write_control_flow(folder, "control_flow", control_flow, others)
+        write_control_flow(folder, "branch_gradients", branch_gradients, {"training:0": np.bool_(False)})
         write_effects(folder, "effects", resource=False)
         write_effects(folder, "effects_resource", resource=True)
         write_training(folder, "train_cnn", train_cnn, strip_default_attrs=True)
         write_training(folder, "train_text", train_text)
     else:
         tf1.disable_eager_execution()
-        write_control_flow(folder, "control_flow_v2")
+        write_control_flow(folder, "control_flow_v2", control_flow, others)
         write_effects(folder, "effects_v2", resource=True)
         write_training(folder, "train_text_v2", train_text)
 

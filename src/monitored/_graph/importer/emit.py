@@ -238,11 +238,10 @@ class Emitter:
         body: FuncGraph,
         shapes: list[TensorShape],
         controls: Iterable[Node],
+        captured: Iterable[Tensor] = (),
     ) -> Operation:
-        """Adds a `While` operation."""
-        captures = list(dict.fromkeys((*condition.captured, *body.captured)))
-        for part in (condition, body):
-            part.take_in_order(captures)
+        """Adds a `While` operation; `captured` is what it captures first, used or not."""
+        captures = _capture(captured, condition, body)
         inputs = [*initial, *captures]
         attrs = {
             "T": [t.dtype.base_dtype for t in inputs],
@@ -325,12 +324,16 @@ class Emitter:
         return self.make("Cast", [predicate], f"{merge.name}/value_index", attrs)._outputs[0]
 
     def make_if(
-        self, name: str, predicate: Tensor, then: FuncGraph, other: FuncGraph, controls: Iterable[Node]
+        self,
+        name: str,
+        predicate: Tensor,
+        then: FuncGraph,
+        other: FuncGraph,
+        controls: Iterable[Node],
+        captured: Iterable[Tensor] = (),
     ) -> Operation:
-        """Adds an `If` operation."""
-        captures = list(dict.fromkeys((*then.captured, *other.captured)))
-        for body in (then, other):
-            body.take_in_order(captures)
+        """Adds an `If` operation; `captured` is what it captures first, used or not."""
+        captures = _capture(captured, then, other)
         attrs = {
             "Tcond": predicate.dtype.base_dtype,
             "Tin": [t.dtype.base_dtype for t in captures],
@@ -343,6 +346,16 @@ class Emitter:
     def _absent(self, source: Source, dtype: dtypes.DType) -> Tensor:
         """Stands on one side of a branch for what only the other side computes."""
         return self.make("Absent", [], f"{source[0].name}/absent", {"dtype": dtype})._outputs[0]
+
+
+def _capture(first: Iterable[Tensor], *bodies: FuncGraph) -> list[Tensor]:
+    """Gives bodies the same inputs: some tensors, but for constants, which they copy; then what else they use."""
+    outer = bodies[0].outer
+    found = [t if t.graph is outer else outer._captured(t) for t in first if t.op.type != "Const"]
+    captures = list(dict.fromkeys([*found, *(t for body in bodies for t in body.captured)]))
+    for body in bodies:
+        body.take_in_order(captures)
+    return captures
 
 
 def loop_shapes(trace: Any, shapes: list[TensorShape]) -> tuple[FuncGraph, FuncGraph, list[TensorShape]]:

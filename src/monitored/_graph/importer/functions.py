@@ -68,7 +68,7 @@ class Calls:
             zero = emitter.make("ZerosLike", [predicate], f"{node.name}/zero", {"T": predicate.dtype.base_dtype})
             attrs = {"T": predicate.dtype.base_dtype, "incompatible_shape_error": True}
             predicate = emitter.make("NotEqual", [predicate, zero._outputs[0]], f"{node.name}/pred", attrs)._outputs[0]
-        op = emitter.make_if(node.name, predicate, bodies[0], bodies[1], emitter.waits(node))
+        op = emitter.make_if(node.name, predicate, bodies[0], bodies[1], emitter.waits(node), inputs[1:])
         emitter.ops[node] = op
         emitter.values.update(((node, i), tensor) for i, tensor in enumerate(op._outputs))
 
@@ -76,9 +76,11 @@ class Calls:
 
     def _while(self, emitter: Emitter, node: Node, inputs: list[Tensor]) -> None:
         condition, body = node.attrs["cond"], node.attrs["body"]
-        kept = _handed_on(emitter.library[body.name])
-        kept.update(i for i, t in enumerate(inputs) if t.dtype._is_ref_dtype or t.dtype == dtypes.resource)
-        varying = [i for i in range(len(inputs)) if i not in kept]
+        handles = {i for i, t in enumerate(inputs) if t.dtype._is_ref_dtype or t.dtype == dtypes.resource}
+        kept = _handed_on(emitter.library[body.name]) | handles
+        # What the body hands on at the end of the list is captured; what stands between others stays in its place.
+        count = max((i + 1 for i in range(len(inputs)) if i not in kept), default=0)
+        varying = [i for i in range(count) if i not in handles]
         initial = [inputs[i] for i in varying]
 
         def trace(shapes: list[TensorShape]) -> tuple[FuncGraph, FuncGraph]:
@@ -104,9 +106,10 @@ class Calls:
             ran = second.outputs.pop()
             if second.outputs:
                 second.outputs[0].op._add_control_inputs([ran.op])
-        whole = len(varying) == len(inputs)
+        whole = len(varying) == count
         name = node.name if whole else f"{node.name}/While"
-        op = emitter.make_while(name, initial, first, second, shapes, emitter.waits(node))
+        captured = [inputs[i] for i in range(len(inputs)) if i not in varying]
+        op = emitter.make_while(name, initial, first, second, shapes, emitter.waits(node), captured)
         results = list(inputs)
         for place, tensor in zip(varying, op._outputs, strict=True):
             results[place] = tensor

@@ -1,8 +1,7 @@
 """Regions: what is to be made in one graph or function body, with loops and branches as single items.
 
 A region holds the nodes of one path that its targets need. A loop or a branch among them is one item with regions of
-its own; what these use from outside is what the item waits for. All `Merge` nodes of a branch become one item, unless
-one of them needs another.
+its own; what these use from outside is what the item waits for.
 """
 
 from __future__ import annotations
@@ -264,15 +263,21 @@ class _Planner:
         return _Needs(list(sources), list(controls))
 
     def _join_branches(self) -> None:
-        """Makes one item of the `Merge` nodes of one predicate that do not wait for one another."""
-        groups: dict[tuple[int, Source], list[Node]] = {}
+        """Makes one item of the `Merge` nodes of one call of `cond`: those that share predicate and name scope.
+
+        Not of all on a predicate: who asks for one would have to give what the others need. Nor of those that wait for
+        one another. What a branch makes and a later one on the predicate uses (the branch of its gradient) is a further
+        result of the former, so that it is computed once, and random numbers are the same in both.
+        """
+        groups: dict[tuple[int, Source, str], list[Node]] = {}
         for key, level in self._levels().items():
             item = self.items[key]
             if isinstance(item, Branch):
-                groups.setdefault((level, item.predicate), []).extend(item.merges)
+                scope = item.merges[0].name.rpartition("/")[0]
+                groups.setdefault((level, item.predicate, scope), []).extend(item.merges)
         owners: dict[Source, tuple[Owners, Owners]] = {}
         joined: dict[Key, Branch] = {}
-        for (_, predicate), merges in sorted(groups.items(), key=lambda group: group[0][0]):
+        for (_, predicate, _), merges in sorted(groups.items(), key=lambda group: group[0][0]):
             merges.sort(key=lambda merge: merge.position)
             own = owners.setdefault(predicate, ({}, {}))
             found = self.items[merges[0]]
