@@ -37,6 +37,7 @@ from monitored._train.learning_rate_decay import (
     piecewise_constant, piecewise_constant_decay, polynomial_decay,
 )
 from monitored._train.meta_graph import export_meta_graph
+from monitored._train.meta_graph_import import import_meta_graph
 from monitored._train.monitored_session import MonitoredSession, SingularMonitoredSession
 from monitored._train.moving_averages import ExponentialMovingAverage
 from monitored._train.optimizers import (
@@ -62,6 +63,7 @@ __all__ = [
     "StopAtStepHook", "SummarySaverHook", "WorkerSessionCreator", "add_queue_runner", "assert_global_step", "batch",
     "batch_join", "checkpoint_exists", "cosine_decay", "cosine_decay_restarts", "create_global_step",
     "exponential_decay", "export_meta_graph", "generate_checkpoint_state_proto", "get_checkpoint_mtimes",
+    "import_meta_graph",
     "get_checkpoint_state", "get_global_step", "get_or_create_global_step", "global_step", "input_producer",
     "inverse_time_decay", "latest_checkpoint", "limit_epochs", "list_variables", "load_checkpoint", "load_variable",
     "natural_exp_decay", "piecewise_constant", "piecewise_constant_decay", "polynomial_decay",
