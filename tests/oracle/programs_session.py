@@ -419,3 +419,54 @@ def indexed_slices_as_a_feed(tf):
     fed = np.array([1.0, 2.0]), np.array([3, 4])
     with tf.Session() as session:
         return shown(session.run(both, {sliced: fed}))
+
+
+@case
+def one_output_of_several_is_fed(tf):
+    first, second = tf.split(tf.constant([1.0, 2.0]), 2)
+    both = first * 10.0 + second
+    mean, variance = tf.nn.moments(tf.constant([1.0, 2.0, 3.0]), [0])
+    calls = []
+
+    def call():
+        calls.append(1)
+        return np.float32(1.0), np.float32(2.0)
+
+    one, two = tf.py_func(call, [], [tf.float32, tf.float32])
+    chosen = tf.cond(tf.constant(True), lambda: first + 1.0, lambda: second)
+    gradients = tf.gradients(both, [first, second])
+    with tf.Session() as session:
+        runs = [
+            ([first * 1.0, second, both], {first: [5.0]}), ([both], {second: [5.0]}), (both, {first: [5.0], second: [6.0]}),
+            ([both, first.op], {first: [5.0]}), ([mean * 1.0, variance], {mean: 7.0}),
+            ([one * 1.0, two], {one: 5.0}), ([one + two], {one: 5.0}), ([one + two], {one: 5.0, two: 6.0}),
+            (chosen, {first: [5.0]}), ([both, gradients], {first: [5.0]}),
+        ]  # fmt: skip
+        return [*[shown(session.run(fetches, feed)) for fetches, feed in runs], len(calls)]
+
+
+@case
+def an_update_that_is_fed_and_run(tf):
+    v = tf.get_variable("v", initializer=1.0)
+    add = v.assign_add(1.0)
+    double = add * 2.0
+    with tf.control_dependencies([add]):
+        later = tf.constant(3.0) * 2.0
+    with tf.Session() as session:
+        session.run(v.initializer)
+        found = []
+        for fetches in (double, [double, add.op], later):
+            found.append([shown(session.run(fetches, {add: 100.0})), shown(session.run(v))])
+        return found
+
+
+@case
+def waiting_for_what_is_fed(tf):
+    x = tf.placeholder(tf.float32, [2], name="x")
+    group = tf.group(x, name="group")
+    with tf.control_dependencies([x]):
+        y = tf.constant(1.0) + 1.0
+    feed = {x: [1.0, 2.0]}
+    with tf.Session() as session:
+        found = [shown(session.run(group, feed)), shown(session.run(y, feed)), error(lambda: session.run(y))[0]]
+        return [*found, error(lambda: session.run(x.op, feed))[0]]

@@ -107,7 +107,8 @@ class _Builder:
                     continue
                 want(tensor)
             for control in op.control_inputs:
-                if control.type not in VARIABLE_TYPES and control.type != "Const":
+                waits_for_feed = control.type == "Placeholder" and fed.issuperset(control.outputs)
+                if control.type not in VARIABLE_TYPES and control.type != "Const" and not waits_for_feed:
                     stack.append(control)
         return needed
 

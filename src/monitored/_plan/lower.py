@@ -147,7 +147,8 @@ class Lowering:
                 given = ", ".join(f"{t.name} {self._describe(t)}" for t in op.inputs)
                 raise errors.InvalidArgumentError(op.node_def, op, f"{error} (inputs: {given})") from error
             for tensor, value in zip(op._outputs, outputs, strict=True):
-                self.values[tensor] = value
+                if tensor not in self._boundary:  # fed, while another output is not
+                    self.values[tensor] = value
 
     def _give_to_host(self, op: Operation) -> NoReturn:
         if op.type == "VJP":

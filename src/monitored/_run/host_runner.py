@@ -39,7 +39,8 @@ class HostRunner:
             if host is None:
                 raise errors.UnimplementedError(op.node_def, op, f"'{op.name}' cannot be run on the host.")
             results = host(context, op, *(_host_value(t, values, context) for t in op.inputs))
-        values.update(zip(op._outputs, results, strict=True))
+        for tensor, result in zip(op._outputs, results, strict=True):
+            values.setdefault(tensor, result)  # it is there already when it is fed, while another output is not
 
 
 def _folded(op: Operation, values: Values, context: HostContext) -> list[Any]:
