@@ -349,7 +349,7 @@ def test_a_model_that_its_init_op_leaves_unready_is_refused() -> None:
     tf.get_variable("v", initializer=1.0)
     tf.get_variable("w", initializer=1.0)
     scaffold = tf.train.Scaffold(init_op=tf.variables_initializer([tf.global_variables()[0]]))
-    with pytest.raises(RuntimeError, match="Init operations did not make model ready.*w"):
+    with pytest.raises(RuntimeError, match=r"Init operations did not make model ready.*w"):
         tf.train.SingularMonitoredSession(scaffold=scaffold)
 
 
@@ -747,7 +747,7 @@ def test_an_error_in_the_body_comes_out_whole_and_ends_no_hook() -> None:
     queue, _ = add_queue_runner([])
     log: Log = []
     error = ValueError("in the body")
-    with pytest.raises(ValueError, match="in the body") as caught:
+    with pytest.raises(ValueError, match="in the body") as caught:  # noqa: PT012
         with tf.train.SingularMonitoredSession([Recorder(log)]) as session:
             raw = session.raw_session()
             raise error
@@ -780,7 +780,7 @@ def test_an_error_in_a_hook_while_running_comes_out_of_run_and_ends_no_hook(meth
     log: Log = []
     error = ValueError("in the hook")
     hook = Recorder(log, fails_in=method, error=error)
-    with pytest.raises(ValueError, match="in the hook") as caught:
+    with pytest.raises(ValueError, match="in the hook") as caught:  # noqa: PT012
         with tf.train.SingularMonitoredSession([hook, Recorder(log, "last")]) as session:
             raw = session.raw_session()
             try:
@@ -811,7 +811,8 @@ def test_an_error_in_a_queue_runners_thread_comes_out_and_closes_everything() ->
     queue, failing = add_queue_runner([], error)
     item = queue.dequeue()
     log: Log = []
-    with pytest.raises(tf.errors.InvalidArgumentError, match="in the thread"):  # what py_func makes of a ValueError
+    # What py_func makes of a ValueError.
+    with pytest.raises(tf.errors.InvalidArgumentError, match="in the thread"):  # noqa: PT012
         with tf.train.SingularMonitoredSession([Recorder(log)]) as session:
             raw = session.raw_session()
             failing.set()
@@ -840,7 +841,7 @@ def test_the_threads_error_is_the_one_that_comes_out_of_the_run_it_breaks() -> N
 def test_an_interrupt_closes_everything(error_type: type[BaseException]) -> None:
     queue, _ = add_queue_runner([])
     log: Log = []
-    with pytest.raises(error_type):
+    with pytest.raises(error_type):  # noqa: PT012
         with tf.train.SingularMonitoredSession([Recorder(log)]) as session:
             raw = session.raw_session()
             raise error_type
