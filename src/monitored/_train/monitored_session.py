@@ -8,8 +8,10 @@
     run      hook.before_run(context)                       fetches and feeds are merged with the caller's
              one Session.run
              hook.after_run(context, values)
+    fail     hook.on_error(context, error)                  while everything is still open
     close    hook.end(session)                              only after a clean finish
              coordinator stopped, its threads joined, session closed: always
+             hook.after_close(error)                        always
     with     OutOfRangeError and StopIteration end the block silently
 
 What goes wrong: an error in `begin` or while creating closes what was opened and comes out. An error in a run, of
@@ -31,15 +33,11 @@ from monitored import errors
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._run.session import BaseSession
 from monitored._train.coordinator import Coordinator
+from monitored._train.hook_calls import HookCalls, new_run_metadata
 from monitored._train.queue_runner import start_queue_runners
 from monitored._train.scaffold import Scaffold
 from monitored._train.session_creators import ChiefSessionCreator, SessionCreator
-from monitored._train.session_run_hook import (
-    SessionRunArgs,
-    SessionRunContext,
-    SessionRunHook,
-    SessionRunValues,
-)
+from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook
 
 __all__ = ["MonitoredSession", "SingularMonitoredSession"]
 
@@ -68,24 +66,23 @@ class _MonitoredSession:
         stop_grace_period_secs: float = 120,
     ) -> None:
         self._creator = session_creator
-        self._hooks = list(hooks or [])
+        self._calls = HookCalls(hooks or [])
         self._recovers = recovers
         self._grace = stop_grace_period_secs
         self._state = _State.CREATING
         self._session: BaseSession | None = None
         self._coordinator: Coordinator | None = None
         self._stop_requested = False
+        self._context: SessionRunContext | None = None  # of the run that is going on or has failed
+        self._told: BaseException | None = None  # the last error that the hooks know of
         self._first_graph = get_default_graph()
         self._graph_was_finalized = self._first_graph.finalized
-        # Called at every step: looked up once, and only those that a hook defines.
-        self._before_run = [(i, h.before_run) for i, h in enumerate(self._hooks) if _overrides(h, "before_run")]
-        self._after_run = [(i, h.after_run) for i, h in enumerate(self._hooks) if _overrides(h, "after_run")]
         try:
-            for hook in self._hooks:
-                hook.begin()
+            self._calls.begin()
             self._open()
-        except BaseException:
-            self._finish()
+        except BaseException as error:
+            self._tell(error)
+            self._finish(error)
             raise
 
     # -- create ---------------------------------------------------------------------------------------------
@@ -98,8 +95,7 @@ class _MonitoredSession:
                 self._session, self._coordinator = session, Coordinator(clean_stop_exception_types=[])
                 with session.graph.as_default():
                     start_queue_runners(sess=session, coord=self._coordinator)
-                for hook in self._hooks:
-                    hook.after_create_session(session, self._coordinator)
+                self._calls.after_create_session(session, self._coordinator)
             except _PREEMPTION as error:
                 if not self._recovers:
                     raise
@@ -115,8 +111,38 @@ class _MonitoredSession:
 
     # -- run ------------------------------------------------------------------------------------------------
 
-    def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
+    def run(
+        self,
+        fetches: Any,
+        feed_dict: Any = None,
+        options: Any = None,
+        run_metadata: Any = None,
+        *,
+        hooks: Iterable[Any] | None = None,
+    ) -> Any:
         """Runs operations and evaluates tensors, with the hooks.
+
+        Args:
+            fetches: As for `Session.run`.
+            feed_dict: As for `Session.run`.
+            options: As for `Session.run`.
+            run_metadata: As for `Session.run`.
+            hooks: Which of the session's hooks take part, themselves or their classes; all of them when None.
+
+        Returns:
+            As `Session.run` returns.
+
+        Raises:
+            RuntimeError: If the session is closed, or stopping has been asked for, or if two hooks, or a hook and the
+                caller, feed the same tensor.
+            ValueError: If the session has no such hook.
+        """
+        return self._recovering(self._run_with_hooks, fetches, feed_dict, options, run_metadata, hooks)
+
+    def run_without_hooks(
+        self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None
+    ) -> Any:
+        """Runs operations and evaluates tensors, and no hook knows of it; also when stopping has been asked for.
 
         Args:
             fetches: As for `Session.run`.
@@ -128,10 +154,9 @@ class _MonitoredSession:
             As `Session.run` returns.
 
         Raises:
-            RuntimeError: If the session is closed, or stopping has been asked for.
-            ValueError: If two hooks, or a hook and the caller, feed the same tensor.
+            RuntimeError: If the session is closed.
         """
-        return self._recovering(self._run_with_hooks, fetches, feed_dict, options, run_metadata)
+        return self._recovering(self._run_plainly, fetches, feed_dict, options, run_metadata)
 
     def run_step_fn(self, step_fn: Callable[..., Any]) -> Any:
         """Runs a function that may run several times, with and without the hooks.
@@ -173,48 +198,51 @@ class _MonitoredSession:
     def _guarded(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Runs a step; when it fails because a coordinated thread failed, that thread's error comes out."""
         try:
-            return step(*args, **kwargs)
-        except _PREEMPTION:
-            raise
-        except Exception:
-            if self._coordinator is not None:
-                self._coordinator.raise_requested_exception()
+            try:
+                return step(*args, **kwargs)
+            except _PREEMPTION:
+                raise
+            except Exception:
+                if self._coordinator is not None:
+                    self._coordinator.raise_requested_exception()
+                raise
+        except BaseException as failure:
+            self._tell(failure)
             raise
 
     def _run_with_hooks(
-        self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None
+        self,
+        fetches: Any,
+        feed_dict: Any = None,
+        options: Any = None,
+        run_metadata: Any = None,
+        hooks: Iterable[Any] | None = None,
     ) -> Any:
         """One step: what the hooks want is merged into the caller's run."""
         session = self._opened()
         if self._stop_requested:
             raise RuntimeError("Run called even after should_stop requested.")
-        context = SessionRunContext(SessionRunArgs(fetches, feed_dict), session)
-        wanted: list[Any] = [fetches]
-        places: dict[int, int] = {}
-        hook_feeds: dict[Any, Any] = {}
-        for i, before_run in self._before_run:
-            request = before_run(context)
-            if request is None:
-                continue
-            if request.fetches is not None:
-                places[i] = len(wanted)
-                wanted.append(request.fetches)
-            if request.feed_dict:
-                _add_feeds(hook_feeds, request.feed_dict, session.graph, "Same tensor is fed by two hooks.")
-            if request.options is not None:
-                options = _merged_options(options, request.options)
-        if hook_feeds:
-            _add_feeds(hook_feeds, feed_dict or {}, session.graph, "Same tensor is fed by a SessionRunHook and user.")
-            feed_dict = hook_feeds
+        calls = self._calls if hooks is None else self._calls.chosen(hooks)
+        context = self._context = SessionRunContext((fetches, feed_dict), session)
+        merged = calls.merged([before_run(context) for before_run in calls.before_run])
+        if merged.feeds:
+            feed_dict = merged.feed_dict(feed_dict, session.graph)
+        if merged.options:
+            options = merged.run_options(options)
         if options is not None and run_metadata is None:
-            run_metadata = _new_run_metadata()
-        results = session.run(wanted, feed_dict, options, run_metadata)
-        for i, after_run in self._after_run:
-            place = places.get(i)
-            after_run(context, SessionRunValues(None if place is None else results[place], options, run_metadata))
+            run_metadata = new_run_metadata()
+        results = session.run([fetches, *merged.fetches], feed_dict, options, run_metadata)
+        result = results[0]
+        values = merged.values(results, options, run_metadata)
+        for after_run, place in merged.after_run:
+            after_run(context, values[place])
         if context.stop_requested:
             self._stop_requested = True
-        return results[0]
+        self._context = None
+        return result
+
+    def _run_plainly(self, *args: Any) -> Any:
+        return self._opened().run(*args)
 
     def _opened(self) -> BaseSession:
         if self._session is None:
@@ -227,22 +255,34 @@ class _MonitoredSession:
         Raises:
             Exception: What a coordinated thread failed with. `MonitoredSession` returns True instead.
         """
-        if not self._recovers:
-            return self._stopping()
         try:
             return self._stopping()
-        except _PREEMPTION as error:
-            self._lose_session(error)
+        except BaseException as failure:
+            self._tell(failure)
+            if not self._recovers or not isinstance(failure, Exception):
+                raise
+            if not isinstance(failure, _PREEMPTION):
+                return True
+            self._lose_session(failure)
             self._open()
             return False
-        except Exception:
-            return True
 
     def _stopping(self) -> bool:
         if self._coordinator is None:
             return self._state is not _State.LOST
         self._coordinator.raise_requested_exception()
-        return self._coordinator.should_stop() or self._stop_requested
+        if self._stop_requested or self._coordinator.should_stop():
+            return True
+        return any(wants_stop() for wants_stop in self._calls.wanting_stop)
+
+    # -- fail -----------------------------------------------------------------------------------------------
+
+    def _tell(self, error: BaseException) -> None:
+        """Tells the hooks of a failure, once, before anything is closed. The end of the input is none."""
+        context, self._context = self._context, None
+        if error is not self._told and not isinstance(error, _END_OF_INPUT):
+            self._told = error
+            self._calls.on_error(context or SessionRunContext(SessionRunArgs(None), self._session), error)
 
     # -- close ----------------------------------------------------------------------------------------------
 
@@ -253,7 +293,7 @@ class _MonitoredSession:
             RuntimeError: If it is closed already.
             Exception: What a hook's `end`, or a coordinated thread, raised.
         """
-        self._close(cleanly=True)
+        self._close(None)
 
     def __enter__(self) -> Self:
         return self
@@ -262,36 +302,50 @@ class _MonitoredSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         cleanly = kind is None or kind in _END_OF_INPUT
-        self._close(cleanly)
+        self._close(None if cleanly else error)
         return cleanly
 
-    def _close(self, cleanly: bool) -> None:
+    def _close(self, error: BaseException | None) -> None:
+        """Ends the session, for which an error may be the reason."""
         if self._state is _State.CLOSED:
             raise RuntimeError("Session is already closed.")
         try:
-            if cleanly:
-                for hook in self._hooks:
-                    hook.end(self._session)
+            if error is None:
+                self._calls.end(self._session)
+            else:
+                self._tell(error)
+        except BaseException as failure:
+            self._tell(failure)
+            error = failure
+            raise
         finally:
-            self._finish()
+            self._finish(error)
 
-    def _finish(self) -> None:
+    def _finish(self, error: BaseException | None) -> None:
         """Stops the threads and closes the session, whatever state they are in, and lets the graph change again."""
         self._state = _State.CLOSED
         try:
             self._close_session()
+        except BaseException as failure:
+            error = failure if error is None else error
+            raise
         finally:
+            self._told = None
             if not self._graph_was_finalized:
                 self._first_graph._unsafe_unfinalize()
+            self._calls.after_close(error)
 
     def _close_session(self) -> None:
-        session, coordinator = self._session, self._coordinator
-        self._session = self._coordinator = None
+        coordinator, self._coordinator = self._coordinator, None
         try:
             if coordinator is not None:
                 coordinator.request_stop()
                 coordinator.join(stop_grace_period_secs=self._grace, ignore_live_threads=True)
+        except BaseException as failure:
+            self._tell(failure)
+            raise
         finally:
+            session, self._session = self._session, None
             if session is not None:
                 _close_quietly(session)
 
@@ -302,6 +356,7 @@ class _MonitoredSession:
             "current session will be closed and a new session will be created. Error: %s",
             error,
         )
+        self._tell(error)
         self._state = _State.LOST
         try:
             self._close_session()
@@ -395,37 +450,3 @@ def _close_quietly(session: BaseSession) -> None:
         session.close()
     except Exception as error:
         _log.warning("Closing the session failed: %r", error)
-
-
-def _overrides(hook: SessionRunHook, method: str) -> bool:
-    return getattr(getattr(hook, method), "__func__", None) is not getattr(SessionRunHook, method)
-
-
-def _add_feeds(feeds: dict[Any, Any], more: dict[Any, Any], graph: Graph, conflict: str) -> None:
-    fed = {graph.as_graph_element(key) for key in feeds}
-    for key in more:
-        if graph.as_graph_element(key) in fed:
-            tensor = graph.as_graph_element(key)
-            raise RuntimeError(f"{conflict} Conflicting: {tensor.name}, created at {tensor.op.creation_site}.")
-    feeds.update(more)
-
-
-def _merged_options(options: Any, incoming: Any) -> Any:
-    """What satisfies both: the highest trace level, the longest timeout, every tensor to watch."""
-    from tensorboard.compat.proto import config_pb2
-
-    merged = config_pb2.RunOptions()
-    if options is not None:
-        merged.CopyFrom(options)
-    merged.trace_level = max(merged.trace_level, incoming.trace_level)
-    merged.timeout_in_ms = max(merged.timeout_in_ms, incoming.timeout_in_ms)
-    merged.inter_op_thread_pool = max(merged.inter_op_thread_pool, incoming.inter_op_thread_pool)
-    merged.output_partition_graphs = merged.output_partition_graphs or incoming.output_partition_graphs
-    merged.debug_options.debug_tensor_watch_opts.extend(incoming.debug_options.debug_tensor_watch_opts)
-    return merged
-
-
-def _new_run_metadata() -> Any:
-    from tensorboard.compat.proto import config_pb2
-
-    return config_pb2.RunMetadata()

@@ -17,10 +17,12 @@ What a monitored session does with its hooks, in full:
 
     if no error, or the end of the input, ended the loop:
         for hook in hooks: hook.end(session)
+    else: hook.on_error(context, error) was called for each hook as soon as it failed
     stop and join the queue runners' threads
     close the session
+    for hook in hooks: hook.after_close(error)             # always, for all that began
 
-What is skipped when something fails:
+`on_error`, `wants_stop` and `after_close` are not TensorFlow's. What is skipped when something fails:
 
 - `begin` raises: the hooks after it are not asked, there is no session, no `end`.
 - creating or restoring, or an `after_create_session`, raises: the session is closed; no `end`.
@@ -92,6 +94,37 @@ class SessionRunHook:
             session: The `Session`, still open, without hooks.
         """
 
+    def wants_stop(self) -> bool:
+        """Asked by `should_stop`, between the runs: whether the loop should end.
+
+        For what does not happen in a run, such as a signal; a hook that decides after a run calls
+        ``run_context.request_stop()`` in `after_run`.
+
+        Returns:
+            True to end the loop.
+        """
+        return False
+
+    def on_error(self, run_context: SessionRunContext, error: BaseException) -> None:
+        """Called when a run, a hook, a queue runner, or the program between the runs fails.
+
+        Nothing is closed yet. The end of the input is no failure. Each error is told once; what this method raises is
+        logged, and hides nothing.
+
+        Args:
+            run_context: The run that failed. Outside of a run it has nothing to fetch; its `session` is None if there
+                is none.
+            error: The exception.
+        """
+
+    def after_close(self, error: BaseException | None) -> None:
+        """Called once, when the session is closed, whatever happened: to let go of what `begin` took.
+
+        Args:
+            error: What ended the session; None after a clean finish. After a clean finish, what this method raises
+                comes out of the session's end.
+        """
+
 
 class SessionRunArgs(NamedTuple):
     """What to run: the arguments of `Session.run`.
@@ -125,13 +158,13 @@ class SessionRunContext:
     """One run, as hooks see it.
 
     Args:
-        original_args: What the caller of `run` wants.
+        original_args: What the caller of `run` wants, a `SessionRunArgs` or a tuple to make one of.
         session: The session that runs it.
     """
 
     __slots__ = ("_original_args", "_session", "_stop_requested")
 
-    def __init__(self, original_args: SessionRunArgs, session: Any) -> None:
+    def __init__(self, original_args: tuple[Any, ...], session: Any) -> None:
         self._original_args = original_args
         self._session = session
         self._stop_requested = False
@@ -139,7 +172,10 @@ class SessionRunContext:
     @property
     def original_args(self) -> SessionRunArgs:
         """What the caller of `run` wants, without the hooks' requests."""
-        return self._original_args
+        args = self._original_args
+        if not isinstance(args, SessionRunArgs):  # made when somebody looks, which is seldom
+            args = self._original_args = SessionRunArgs(*args)
+        return args
 
     @property
     def session(self) -> Any:

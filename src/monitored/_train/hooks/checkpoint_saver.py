@@ -127,10 +127,11 @@ class CheckpointSaverHook(SessionRunHook):
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Saves when it is due."""
-        if self._timer.should_trigger_for_step(run_values.results + 1):
+        timer, stale_step = self._timer, run_values.results
+        if stale_step >= timer.last_quiet_step and timer.should_trigger_for_step(stale_step + 1):
             step = int(run_context.session.run(self._global_step))
-            if self._timer.should_trigger_for_step(step):
-                self._timer.update_last_triggered_step(step)
+            if timer.should_trigger_for_step(step):
+                timer.update_last_triggered_step(step)
                 if self._save(run_context.session, step):
                     run_context.request_stop()
 

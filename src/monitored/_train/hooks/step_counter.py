@@ -68,8 +68,8 @@ class StepCounterHook(SessionRunHook):
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Measures when it is due, and warns when the global step stands still."""
-        stale_step = run_values.results
-        if self._timer.should_trigger_for_step(stale_step + 1):
+        timer, stale_step = self._timer, run_values.results
+        if stale_step >= timer.last_quiet_step and timer.should_trigger_for_step(stale_step + 1):
             self._measure(run_context.session)
         if stale_step == self._last_step:
             self._warn(stale_step)

@@ -33,6 +33,7 @@ class StopAtStepHook(SessionRunHook):
             raise ValueError("Only one of num_steps or last_step can be specified.")
         self._num_steps = num_steps
         self._last_step = last_step
+        self._before_last = -1 if last_step is None else last_step - 1
 
     def begin(self) -> None:
         """Finds the global step."""
@@ -44,6 +45,7 @@ class StopAtStepHook(SessionRunHook):
         if self._last_step is None:
             assert self._num_steps is not None
             self._last_step = int(session.run(self._global_step)) + self._num_steps
+        self._before_last = self._last_step - 1
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
         """Asks for the global step."""
@@ -51,7 +53,7 @@ class StopAtStepHook(SessionRunHook):
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Asks for a stop when the last step is taken."""
-        last_step = self._last_step
-        assert last_step is not None
-        if run_values.results + 1 >= last_step and run_context.session.run(self._global_step) >= last_step:
-            run_context.request_stop()
+        if run_values.results >= self._before_last:
+            assert self._last_step is not None
+            if run_context.session.run(self._global_step) >= self._last_step:
+                run_context.request_stop()

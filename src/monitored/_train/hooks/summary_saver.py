@@ -59,24 +59,24 @@ class SummarySaverHook(SessionRunHook):
         if self._summary_writer is None and self._output_dir:
             self._summary_writer = FileWriterCache.get(self._output_dir)
         self._global_step = required_global_step("SummarySaverHook")
-        self._step_args = SessionRunArgs({"global_step": self._global_step})
+        self._step_args = SessionRunArgs(self._global_step)
         self._all_args: SessionRunArgs | None = None
-        self._next_step: int | None = None  # none before the first run
+        self._stale_step: int | None = None  # the step before the last run; none before the first
         self._due = False
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs | None:
         """Asks for the global step, and for the summaries when they are due."""
         if self._summary_writer is None:
             return None
-        next_step = self._next_step
-        self._due = due = next_step is None or self._timer.should_trigger_for_step(next_step)
-        if not due:
+        stale_step = self._stale_step  # the last run led to the step after it; what is wanted is the next one's
+        if stale_step is not None and (
+            stale_step < self._timer.last_quiet_step - 1 or not self._timer.should_trigger_for_step(stale_step + 2)
+        ):
+            self._due = False
             return self._step_args
+        self._due = True
         if self._all_args is None:  # the scaffold has its summaries only once it is complete
-            summaries = self._summaries()
-            self._all_args = SessionRunArgs(
-                {"global_step": self._global_step, "summary": summaries} if summaries else self._step_args.fetches
-            )
+            self._all_args = SessionRunArgs(self._summaries())
         return self._all_args
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
@@ -84,18 +84,18 @@ class SummarySaverHook(SessionRunHook):
         writer = self._summary_writer
         if writer is None:
             return
-        if not self._due:  # the value is from before this run's step, and what is wanted is the next one's
-            self._next_step = run_values.results["global_step"] + 2
+        if not self._due:
+            self._stale_step = run_values.results
             return
         step = int(run_context.session.run(self._global_step))
-        if self._next_step is None:
+        if self._stale_step is None:
             from tensorboard.compat.proto import event_pb2
 
             writer.add_session_log(event_pb2.SessionLog(status=event_pb2.SessionLog.START), step)
         self._timer.update_last_triggered_step(step)
-        for summary in run_values.results.get("summary", ()):
+        for summary in run_values.results:
             writer.add_summary(summary, step)
-        self._next_step = step + 1
+        self._stale_step = step - 1
 
     def end(self, session: Any = None) -> None:
         """Waits until everything is in the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,9 @@ class SecondOrStepTimer:
         every_secs: Seconds from one time to the next.
         every_steps: Steps from one time to the next.
         clock: Gives the time in seconds.
+
+    Attributes:
+        last_quiet_step: At this step and those before it is certainly not due; a comparison saves many a call.
 
     Raises:
         ValueError: Unless exactly one of `every_secs` and `every_steps` is given.
@@ -41,6 +45,7 @@ class SecondOrStepTimer:
         self._last_triggered_time: float | None = None
         self._due_time = 0.0
         self._due_step: float = 0
+        self.last_quiet_step = -math.inf
 
     def should_trigger_for_step(self, step: int) -> bool:
         """Whether it is due at a step (about 0.1 µs).
@@ -77,6 +82,7 @@ class SecondOrStepTimer:
             self._due_time = now + self._every_secs
         elif self._every_steps is not None:
             self._due_step = step + self._every_steps
+            self.last_quiet_step = self._due_step - 1
         return since
 
     def last_triggered_step(self) -> int | None:
