@@ -1,5 +1,6 @@
 """The hooks that come with the library, one file for each."""
 
+from monitored._train.hooks.best_checkpoint import BestCheckpointHook
 from monitored._train.hooks.checkpoint_saver import CheckpointSaverHook, CheckpointSaverListener
 from monitored._train.hooks.feed_fn import FeedFnHook
 from monitored._train.hooks.final_ops import FinalOpsHook
@@ -12,6 +13,7 @@ from monitored._train.hooks.summary_saver import SummarySaverHook
 from monitored._train.hooks.timer import SecondOrStepTimer
 
 __all__ = [
+    "BestCheckpointHook",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
     "FeedFnHook",

@@ -53,8 +53,8 @@ class BestCheckpointHook(SessionRunHook):
     """Keeps the checkpoints with the best value of a metric, in the folder ``best`` of a directory.
 
     It evaluates the metric at the end of the session, which is what a session of evaluation wants, and in a session of
-    training every so many steps or seconds, too. When the value is among the best, it saves. ``tf.train.latest_checkpoint(
-    "runs/digits/best")`` is the best. A later process goes on with what the folder holds.
+    training every so many steps or seconds, too. When the value is among the best, it saves. A later process goes on
+    with what the folder holds; the best is ``tf.train.latest_checkpoint("runs/digits/best")``.
 
         tf.train.BestCheckpointHook(
             "runs/digits", accuracy, higher_is_better=True, every_n_steps=200,
@@ -174,7 +174,8 @@ class BestCheckpointHook(SessionRunHook):
         others = [kept for kept in self._kept if kept.step != step]
         ranked = sorted([*others, one], key=self._rank)
         if one not in ranked[: self._keep]:
-            _log.info("%s = %g at step %d; the best is %g at step %d.", self._name, value, step, *ranked[0][:0:-1])
+            best = ranked[0]
+            _log.info("%s = %g at step %d; the best: %g at %d.", self._name, value, step, best.value, best.step)
             return
         self._save(session, one, ranked)
 
@@ -219,8 +220,8 @@ class BestCheckpointHook(SessionRunHook):
             return
         except (ValueError, TypeError, KeyError) as error:
             raise errors.DataLossError(
-                None, None, f"{file}, which tells which checkpoints are the best, is damaged ({error!r}). To begin anew, "
-                f"remove the folder {self._folder}.",
+                None, None, f"{file}, which tells which checkpoints are the best, is damaged ({error!r}). To begin "
+                f"anew, remove the folder {self._folder}.",
             ) from error  # fmt: skip
         if higher != (self._sign < 0):
             raise ValueError(

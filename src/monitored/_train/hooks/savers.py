@@ -29,8 +29,8 @@ def saver_for(hook: str, saver: Any, scaffold: Any) -> Any:
     if scaffold is not None:
         if scaffold.saver is None:
             raise RuntimeError(
-                f"The scaffold given to {hook} has no saver. Give the same scaffold to the session, which completes it: "
-                "SingularMonitoredSession(hooks=[...], scaffold=scaffold)."
+                f"The scaffold given to {hook} has no saver. Give the same scaffold to the session, which completes "
+                "it: SingularMonitoredSession(hooks=[...], scaffold=scaffold)."
             )
         return scaffold.saver
     savers = get_default_graph().get_collection(GraphKeys.SAVERS)
