@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -78,7 +79,12 @@ class Graph:
         definition = lookup(op_type)
         attrs = {} if attrs is None else attrs
         with self._lock:
-            self._check_not_finalized()
+            if self._finalized:
+                site = "{}:{} in {}".format(*creation_site())
+                raise RuntimeError(
+                    f"Graph is finalized and cannot be modified. '{name or op_type}' of type {op_type} was to be added "
+                    f"at {site}. Make operations before the session that finalizes the graph, or in a hook's `begin`."
+                )
             name = op_type if name is None else name
             name = name[:-1] if name.endswith("/") else self.unique_name(name)
             if not _OP_NAME.match(name):
@@ -331,11 +337,17 @@ class Graph:
             return self._by_element_name(obj, allow_tensor, allow_operation)
         if isinstance(obj, Tensor) and allow_tensor:
             if obj.graph is not self:
-                raise ValueError(f"Tensor {obj} is not an element of this graph.")
+                raise ValueError(
+                    f"Tensor {obj} is not an element of this graph. It is of another graph, created at "
+                    f"{obj.op.creation_site}."
+                )
             return obj
         if isinstance(obj, Operation) and allow_operation:
             if obj.graph is not self:
-                raise ValueError(f"Operation {obj.name} (op: '{obj.type}') is not an element of this graph.")
+                raise ValueError(
+                    f"Operation {obj.name} (op: '{obj.type}') is not an element of this graph. It is of another graph, "
+                    f"created at {obj.creation_site}."
+                )
             return obj
         raise TypeError(f"Can not convert a {type(obj).__name__} into a {wanted}.")
 
@@ -348,7 +360,7 @@ class Graph:
             if op is None:
                 raise KeyError(
                     f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, does not "
-                    "exist in the graph."
+                    f"exist in the graph.{self._similar(op_name)}"
                 )
             if int(index) >= len(op._outputs):
                 raise KeyError(
@@ -361,10 +373,14 @@ class Graph:
         if op is None and not allow_operation:
             raise ValueError(f"The name {name!r} looks like an (invalid) Operation name, not a Tensor. {_TENSOR_NAMES}")
         if op is None:
-            raise KeyError(f"The name {name!r} refers to an Operation not in the graph.")
+            raise KeyError(f"The name {name!r} refers to an Operation not in the graph.{self._similar(name)}")
         if not allow_operation:
             raise ValueError(f"The name {name!r} refers to an Operation, not a Tensor. {_TENSOR_NAMES}")
         return op
+
+    def _similar(self, name: str) -> str:
+        found = difflib.get_close_matches(name, self._by_name)
+        return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
 
     def get_operations(self) -> list[Operation]:
         """The operations, in the order of their creation."""
