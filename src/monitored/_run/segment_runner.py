@@ -21,6 +21,8 @@ from monitored._graph.effects import bodies_of, effects_of
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.lower import NeedHost, NeedStatic, lower_segment
 from monitored._plan.plan import Segment
+from monitored._run.activity import activity
+from monitored._run.counters import counters_of, without_counters
 from monitored._run.host import HostContext
 from monitored._run.store import StateStore, uninitialized
 
@@ -138,6 +140,7 @@ class CompiledSegment:
                 state = ready.state(store.values)
             except KeyError:
                 state = self._first_state(ready)
+            counts = [(counter.place, counter.before(state[counter.position])) for counter in ready.counters]
             if self._needs_x64:
                 with jax.enable_x64(True):
                     outputs, written = ready.executable(*state, *inputs)
@@ -146,7 +149,11 @@ class CompiledSegment:
             if ready.segment.creates:
                 store.note_shapes(dict(zip(ready.written, written, strict=True)))
             store.values.update(zip(ready.written, written))  # noqa: B905  (equal by construction; checking costs time)
+            for counter in ready.counters:
+                counter.after(written[counter.position])
         result: list[Any] = outputs
+        for place, count in counts:
+            result.insert(place, count)
         return result
 
     def _compile(self, key: Any, statics: Sequence[Any], inputs: Sequence[Any]) -> _Ready:
@@ -154,7 +161,8 @@ class CompiledSegment:
         ready = _Ready(self.segment)
         with self._store.lock:
             self._first_state(ready)
-        ready.executable = self._shared.compile(ready.segment, statics, inputs)
+        with activity("compile"):
+            ready.executable = self._shared.compile(ready.compiled, statics, inputs)
         with self._store.lock:
             if self.segment is ready.segment:  # else widened in the meantime
                 self._executables[key] = ready
@@ -172,10 +180,12 @@ class CompiledSegment:
 class _Ready:
     """An executable with the state that it takes and gives."""
 
-    __slots__ = ("executable", "segment", "state", "written")
+    __slots__ = ("compiled", "counters", "executable", "segment", "state", "written")
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
+        self.counters = counters_of(segment)
+        self.compiled = without_counters(segment, self.counters)
         self.executable: Any = None
         self.state = _getter((*segment.updates, *segment.reads))
         self.written = (*segment.updates, *segment.creates)
