@@ -75,6 +75,3 @@ def stop_observing(observer: Observer) -> None:
     global _observers
     with _changing:
         _observers = tuple(o for o in _observers if o is not observer)
-
-
-__all__ = ["Observer", "activity", "observe", "stop_observing"]

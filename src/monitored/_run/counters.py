@@ -90,6 +90,3 @@ def _added_to(variable: Operation, segment: Segment) -> int | None:
     if variable._outputs[0].shape.sizes != ():
         return None
     return _SIGNS[writers[0].type] * int(amount.op._attrs["value"])
-
-
-__all__ = ["Counter", "counters_of", "without_counters"]

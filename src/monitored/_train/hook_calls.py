@@ -17,6 +17,8 @@ from monitored._ops.variables import Variable
 from monitored._run.activity import activity
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 
+__all__: list[str] = []
+
 _log: Final = logging.getLogger("monitored")
 
 
@@ -265,6 +267,3 @@ def _add_feeds(feeds: dict[Any, Any], more: dict[Any, Any], graph: Graph, confli
             tensor = graph.as_graph_element(key)
             raise RuntimeError(f"{conflict} Conflicting: {tensor.name}, created at {tensor.op.creation_site}.")
     feeds.update(more)
-
-
-__all__ = ["HookCalls", "Merged", "new_run_metadata"]
