@@ -258,8 +258,11 @@ class Feed:
             raise kind(f"{error} (feeding {reprlib.repr(value)}) {self._described()}") from None
 
     def _holds(self, value: int) -> bool:
+        """Whether the type has a value for an integer; an infinite one is none."""
         try:
-            return bool(self._numpy.type(value) == value)
+            with np.errstate(over="ignore"):
+                held = self._numpy.type(value)
+            return int(getattr(held, "real", held)) == value
         except OverflowError:
             return False
 
