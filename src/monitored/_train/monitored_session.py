@@ -25,6 +25,7 @@ from __future__ import annotations
 import enum
 import inspect
 import logging
+import os
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Self
@@ -35,6 +36,7 @@ from monitored._run.session import BaseSession
 from monitored._train.coordinator import Coordinator
 from monitored._train.hook_calls import HookCalls, new_run_metadata
 from monitored._train.queue_runner import start_queue_runners
+from monitored._train.saving import save_now
 from monitored._train.scaffold import Scaffold
 from monitored._train.session_creators import ChiefSessionCreator, SessionCreator
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook
@@ -158,6 +160,24 @@ class _MonitoredSession:
         """
         return self._recovering(self._run_plainly, fetches, feed_dict, options, run_metadata)
 
+    def save(self, save_path: str | os.PathLike[str] | None = None) -> str:
+        """Saves a checkpoint now, whatever the timers say.
+
+        Args:
+            save_path: Where to save, apart from the checkpoints that are counted and removed in their turn. By default
+                every `CheckpointSaverHook` of the session saves; without one, the checkpoint goes into the session's
+                `checkpoint_dir`.
+
+        Returns:
+            The checkpoint's path.
+
+        Raises:
+            RuntimeError: If nothing says where to save, or the session is closed.
+            OpError: If the checkpoint could not be written.
+        """
+        path: str = self._recovering(self._save, save_path)
+        return path
+
     def run_step_fn(self, step_fn: Callable[..., Any]) -> Any:
         """Runs a function that may run several times, with and without the hooks.
 
@@ -243,6 +263,14 @@ class _MonitoredSession:
 
     def _run_plainly(self, *args: Any) -> Any:
         return self._opened().run(*args)
+
+    def _save(self, save_path: str | os.PathLike[str] | None) -> str:
+        path, stop = save_now(self._opened(), self._calls.hooks, self._creator, save_path)
+        self._stop_requested = self._stop_requested or stop
+        return path
+
+    def _raw_session(self) -> BaseSession | None:
+        return self._session
 
     def _opened(self) -> BaseSession:
         if self._session is None:
@@ -399,7 +427,7 @@ class SingularMonitoredSession(_MonitoredSession):
 
     def raw_session(self) -> BaseSession | None:
         """The underlying `Session`: to run without hooks, to save and to restore; None once closed."""
-        return self._session
+        return self._raw_session()
 
 
 class MonitoredSession(_MonitoredSession):

@@ -37,6 +37,7 @@ from monitored._checkpoint.files import replace_file
 from monitored._graph.collections import GraphKeys
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._graph.operation import Operation
+from monitored._run.activity import activity
 from monitored._run.session import BaseSession
 from monitored._train import snapshot
 from monitored._train.global_step import global_step as evaluate_step
@@ -235,7 +236,7 @@ class Saver:
         """Writes a checkpoint of a session's variables; it is on the disk when this returns.
 
         Args:
-            sess: The session, or a `SingularMonitoredSession`.
+            sess: The session, or a monitored session.
             save_path: The path of the checkpoint's files, without their endings.
             global_step: A number, or a tensor or variable that holds one, to be added to the path: ``model.ckpt-7``.
             latest_filename: The name of the file that tells which checkpoints there are, ``checkpoint`` by default.
@@ -273,7 +274,7 @@ class Saver:
             checkpoint = path
             if os.path.basename(path) == latest_filename and not self._sharded:
                 raise ValueError(f"'latest_filename' collides with 'save_path': '{latest_filename}' and '{path}'")
-        with self._saving:
+        with self._saving, activity("save"):
             if not self._is_empty:
                 values = snapshot.take(session, self._variables, self._streams_of(session.graph))
                 with _explaining(path):
@@ -287,7 +288,7 @@ class Saver:
         return None if self._is_empty else checkpoint
 
     def _session(self, sess: Any) -> BaseSession:
-        raw_session = getattr(sess, "raw_session", None)
+        raw_session = getattr(sess, "_raw_session", None)  # of a monitored session
         session = raw_session() if callable(raw_session) else sess
         if (session is None and sess is not None) or getattr(session, "_closed", False):
             raise RuntimeError("Attempted to use a closed Session.")
@@ -370,7 +371,7 @@ class Saver:
         A saver that is not strict then initializes the variables that have no value yet, and logs a `RestorePlan`.
 
         Args:
-            sess: The session, or a `SingularMonitoredSession`.
+            sess: The session, or a monitored session.
             save_path: The checkpoint, as `save` or `latest_checkpoint` returned it.
 
         Raises:
@@ -393,7 +394,8 @@ class Saver:
         _check_is_checkpoint(path)
         _log.info("Restoring parameters from %s", path)
         streams = self._streams_of(session.graph)
-        plan = snapshot.restore(session, path, self._variables, streams, self._reshape, self._strict, self._renamed)
+        with activity("restore"):
+            plan = snapshot.restore(session, path, self._variables, streams, self._reshape, self._strict, self._renamed)
         if self._renamed and plan.renamed and plan.fits:
             _log.info("%s", plan)
         elif not plan.fits:

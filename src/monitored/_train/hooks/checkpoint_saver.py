@@ -132,7 +132,7 @@ class CheckpointSaverHook(SessionRunHook):
             step = int(run_context.session.run(self._global_step))
             if timer.should_trigger_for_step(step):
                 timer.update_last_triggered_step(step)
-                if self._save(run_context.session, step):
+                if self._save(run_context.session, step)[1]:
                     run_context.request_stop()
 
     def end(self, session: Any) -> None:
@@ -143,12 +143,24 @@ class CheckpointSaverHook(SessionRunHook):
         for listener in self._listeners:
             listener.end(session, last_step)
 
-    def _save(self, session: Any, step: int) -> bool:
-        """Saves a checkpoint; returns whether a listener wants the training to end."""
+    def save(self, session: Any) -> tuple[str | None, bool]:
+        """Saves a checkpoint now; the steps or seconds to the next one count from here.
+
+        Args:
+            session: The session, without hooks.
+
+        Returns:
+            The checkpoint's path, and whether a listener wants the training to end.
+        """
+        step = int(session.run(self._global_step))
+        self._timer.update_last_triggered_step(step)
+        return self._save(session, step)
+
+    def _save(self, session: Any, step: int) -> tuple[str | None, bool]:
         _log.info("Saving checkpoints for %d into %s.", step, self._save_path)
         for listener in self._listeners:
             listener.before_save(session, step)
-        self._found_saver().save(session, self._save_path, global_step=step)
+        path = self._found_saver().save(session, self._save_path, global_step=step)
         from tensorboard.compat.proto import event_pb2
 
         self._summary_writer.add_session_log(
@@ -159,7 +171,7 @@ class CheckpointSaverHook(SessionRunHook):
             if listener.after_save(session, step):
                 _log.info("A CheckpointSaverListener requested that training be stopped. listener: %s", listener)
                 should_stop = True
-        return should_stop
+        return path, should_stop
 
     def _found_saver(self) -> Any:
         if self._saver is not None:
