@@ -52,7 +52,7 @@ class _Split:
 
 
 class CountedLoop:
-    """A loop of a known number of turns, being lowered."""
+    """A loop of a known number of turns, at least one, being lowered."""
 
     def __init__(self, loop: Loop, turns: int) -> None:
         self.loop = loop
@@ -161,7 +161,7 @@ class CountedLoop:
                     continue
                 size = self.initial[place].shape[0]
                 check_bounds("write to", rows, size, is_dynamic(op))
-                self.initial[place] = grown(self.initial[place], int(rows.max()) + 1 if rows.size else 0)
+                self.initial[place] = grown(self.initial[place], int(rows.max()) + 1)
                 self.rows[op] = rows
                 if self._only_collects(place, op):
                     self.writes[place] = op
@@ -229,7 +229,7 @@ class CountedLoop:
                 split = self._split_of(op)
                 splits.extend([] if split is None else [split])
         wanted = [*whole, *(part for split in splits for part, _, _ in split.outside)]
-        if not wanted or not self.turns:
+        if not wanted:
             return [], []
         ops = _needed_for(self.body.needed, wanted, available)
         reads, stacks = list(available), list(available.values())
@@ -324,8 +324,6 @@ def _first(stack: Any) -> Any:
 
 def _taken(array: Any, rows: np.ndarray[Any, Any]) -> Any:
     """Rows of an array at equal distances."""
-    if not rows.size:
-        return array[:0]
     step = int(rows[1] - rows[0]) if rows.size > 1 else 1
     low, high = int(rows.min()), int(rows.max())
     if low == 0 and high == array.shape[0] - 1 and abs(step) == 1:
@@ -341,8 +339,6 @@ def _placed(array: Any, rows: np.ndarray[Any, Any], values: Any) -> Any:
         return _taken(values, rows)  # rows in order or in reverse: either way that puts them in place
     if is_unset(array):
         array = blank(array.shape[0], values.shape[1:], array.dtype)
-    if not rows.size:
-        return array
     if array.shape[1:] != values.shape[1:]:
         store(array[:1], 0, values[0])  # for its message
     return array.at[rows].set(values)

@@ -211,11 +211,11 @@ class Layer:
             raise TypeError("Unknown keyword argument:", next(iter(kwargs)))
         if trainable is None:
             trainable = synchronization is not VariableSynchronization.ON_READ
-        losses = get_default_graph().get_collection_ref(GraphKeys.REGULARIZATION_LOSSES)
-        before = len(losses)
+        graph = get_default_graph()
+        existing = set(graph.get_collection(GraphKeys.GLOBAL_VARIABLES)) if regularizer else set()
         with (
             variable_scope(self._scope, reuse=self.built or self._reuse, auxiliary_name_scope=False) as scope,
-            get_default_graph().name_scope(scope.original_name_scope),
+            graph.name_scope(scope.original_name_scope),
         ):
             variable = get_variable(
                 name,
@@ -228,9 +228,11 @@ class Layer:
                 use_resource=use_resource,
                 synchronization=synchronization,
                 aggregation=aggregation,
-                regularizer=regularizer,
             )
-        self._losses.extend(losses[before:])
+        # The scope's regularizer, if it has one, counts besides the layer's own.
+        if regularizer and variable not in existing:
+            with graph.name_scope(f"{variable.op.name}/Regularizer/"):
+                self.add_loss(regularizer(variable))
         self._track(variable, trainable)
         result: Variable = variable
         return result

@@ -40,7 +40,8 @@ def _lower_while(lowering: Any, op: Operation, values: list[Any]) -> tuple[list[
 def _run(loop: Loop) -> Carry:
     limit, exact = loop.limit()
     if limit is not None and exact:
-        return CountedLoop(loop, limit).run()
+        # A body that is never run need not fit what it would be given.
+        return CountedLoop(loop, limit).run() if limit else loop.complete((loop.initial, loop.state_before))
     if not loop.lowering.differentiating:
         return loop.complete(jax.lax.while_loop(loop.goes_on, loop.turn, loop.start()))
     if limit is None:
@@ -79,7 +80,9 @@ class Loop:
         self.constant: dict[int, Any] = {}
         for place, (tensor, value) in enumerate(zip(op.inputs, values, strict=True)):
             if place not in changing and not tensor.dtype._is_ref_dtype:
-                known = lowering.known_or_none(tensor) if place < len(arguments) else None
+                # Loop variables that are the same in all turns are known within if they are known without; but what
+                # may be differentiated has to stay the value that it is.
+                known = lowering.known_or_none(tensor) if place < len(arguments) and tensor.dtype.is_integer else None
                 self.constant[place] = value if known is None else known
         effects = effects_of(op)
         self.writes = effects.writes
