@@ -12,6 +12,23 @@ import numpy as np
 import pytest
 
 import monitored as tf
+import replay_graph_session as replay
+
+# Where TensorFlow's answer differs: the place in what the program shows, and what is there instead.
+FED_TWICE = "Conflicting: x:0, created at "
+DIFFERENCES: dict[str, dict[str, Any]] = {
+    # TensorFlow calls `end` again before it finds that the session is closed.
+    "monitored/closing_within_the_block": {
+        f"/{i}/1": ["hook.begin", "hook.after_create_session", "hook.before_run", "hook.after_run", "hook.end",
+                    "closed within"] for i in (0, 1)
+    },
+    "monitored/feeds_from_hooks": {
+        "/2/1": f"Same tensor is fed by two hooks. {FED_TWICE}",
+        "/3/1": f"Same tensor is fed by a SessionRunHook and user. {FED_TWICE}",
+    },
+    # Where nobody gave options, `after_run` gets None, not an empty protocol buffer.
+    "monitored/what_hooks_see": {"/1/2/1": True, "/1/2/2": True},
+}  # fmt: skip
 
 Log = list[str]
 
@@ -96,6 +113,11 @@ def save(directory: Path, step: int) -> str:
         session.run(tf.global_variables_initializer())
         session.run(tf.train.get_global_step().assign(step))
         return tf.train.Saver().save(session, str(directory / "model.ckpt"), global_step=step)
+
+
+@pytest.mark.parametrize("name", replay.names("monitored/"))
+def test_a_monitored_session_is_like_tensorflows(name: str) -> None:
+    assert replay.begin_alike(replay.differences(name), DIFFERENCES.get(name, {}))
 
 
 # -- what it is ------------------------------------------------------------------------------------------------

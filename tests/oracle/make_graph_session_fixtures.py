@@ -15,13 +15,13 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 import tensorflow as tf  # noqa: E402
 
-from oracle import programs, programs_graph, programs_session  # noqa: E402, F401
+from oracle import programs, programs_graph, programs_monitored, programs_session  # noqa: E402, F401
 
 
 def main():
     assert tf.__version__.startswith("1.15"), tf.__version__
     tf.compat.v1.logging.set_verbosity("FATAL")
-    wanted = [name for name in programs.PROGRAMS if name.startswith(("graph/", "session/"))]
+    wanted = [name for name in programs.PROGRAMS if name.startswith(("graph/", "session/", "monitored/"))]
     found = {name: programs.run(tf, name) for name in wanted}
     with open(os.path.join(os.path.dirname(HERE), "fixtures", "graph_session.json"), "w") as file:
         lines = [f"{json.dumps(k)}: {json.dumps(v, sort_keys=True)}" for k, v in sorted(found.items())]

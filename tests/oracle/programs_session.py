@@ -438,8 +438,9 @@ def one_output_of_several_is_fed(tf):
     with tf.Session() as session:
         runs = [
             ([first * 1.0, second, both], {first: [5.0]}), ([both], {second: [5.0]}),
-            (both, {first: [5.0], second: [6.0]}), ([both, first.op], {first: [5.0]}), ([mean * 1.0, variance], {mean: 7.0}),
-            ([one * 1.0, two], {one: 5.0}), ([one + two], {one: 5.0}), ([one + two], {one: 5.0, two: 6.0}),
+            (both, {first: [5.0], second: [6.0]}), ([both, first.op], {first: [5.0]}),
+            ([mean * 1.0, variance], {mean: 7.0}), ([one * 1.0, two], {one: 5.0}), ([one + two], {one: 5.0}),
+            ([one + two], {one: 5.0, two: 6.0}),
             (chosen, {first: [5.0]}), ([both, gradients], {first: [5.0]}),
         ]  # fmt: skip
         return [*[shown(session.run(fetches, feed)) for fetches, feed in runs], len(calls)]
