@@ -69,7 +69,7 @@ def stopping_from_a_hook(tf):
         for method in ("before_run", "after_run"):
             log = []
 
-            def stop(context, *values):
+            def stop(context, *values, log=log):
                 if len(log) > 8:
                     context.request_stop()
 
@@ -86,7 +86,7 @@ def stopping_by_the_coordinator(tf):
     found = []
     for make in sessions(tf):
         log, coordinators = [], []
-        with make([hook(tf, log, after_create_session=lambda s, c: coordinators.append(c))]) as session:
+        with make([hook(tf, log, after_create_session=lambda s, c, to=coordinators: to.append(c))]) as session:
             session.run(step)
             coordinators[0].request_stop()
             stopped = session.should_stop()
@@ -202,7 +202,7 @@ def step_functions(tf):
         def with_default(step_context, more=1):
             return "ran"
 
-        class Owner(object):
+        class Owner:
             def method(self, step_context):
                 return shown(step_context.run_with_hooks(step))
 
@@ -249,7 +249,7 @@ def closing_within_the_block(tf):
     for make in sessions(tf):
         log = []
 
-        def block():
+        def block(make=make, log=log):
             with make([hook(tf, log)]) as session:
                 session.run(step)
                 session.close()
