@@ -50,7 +50,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "session/what_cannot_be_fetched": {
         "/8/1": "Fetch argument 'x:a' cannot be interpreted as a Tensor. (The name 'x:a' looks like a Tensor name, but",
         # Both say where the other graph's operation was created.
-        "/9/1": "Fetch argument <tf.Tensor 'other:0' shape=() dtype=float32> cannot be interpreted as a Tensor. (Tensor",
+        "/9/1": "Fetch argument <tf.Tensor 'other:0' shape=() dtype=float32> cannot be interpreted as a Tensor.",
         "/10/1": "Fetch argument <tf.Operation 'other' type=Const> cannot be interpreted as a Tensor. (Operation other",
     },
 }
