@@ -1,6 +1,6 @@
 """Loops whose number of turns is known: `lax.scan`, with the work outside of it that need not be inside.
 
-Three things leave the loop, whoever wrote it (`dynamic_rnn`, `map_fn`, a `while_loop` by hand):
+Four things leave the loop, whoever wrote it (`dynamic_rnn`, `map_fn`, a `while_loop` by hand):
 
 * An element of a `TensorArray` read at a counter's index comes to the turn as the scan's own slice, so that its
   gradient is put where it belongs instead of being added to the whole array each turn.
@@ -8,6 +8,11 @@ Three things leave the loop, whoever wrote it (`dynamic_rnn`, `map_fn`, a `while
 * A matrix product or convolution of what does not depend on the turns before is computed for all turns at once. A
   product of a concatenation, as recurrent cells have it, is split: ``concat([x, h]) W = x W_x + h W_h``, and ``x W_x``
   leaves.
+* The gradient of a matrix with which each turn multiplies is one product after the backward loop, of what all turns
+  multiplied and of the gradients of all their products; `jax.vjp` would add to it in each turn.
+
+For an LSTM (50 steps, 128 units, batch 32; 2 cores) a training step takes 17 ms as a plain scan, 11.4 ms with the first
+three, 10.3 ms with the last.
 """
 
 from __future__ import annotations
@@ -31,6 +36,9 @@ if TYPE_CHECKING:
 
 _SAME, _BY_TURN, _BY_STATE = range(3)  # what a value depends on: nothing in the loop, the turn's number, earlier turns
 
+_Part = tuple[Tensor, int, int]  # a tensor, and the rows of a matrix by which it is multiplied
+_Arrays = list[Any]
+
 _WORTH_IT: Final = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "Conv2D", "DepthwiseConv2dNative"})
 
 
@@ -41,14 +49,21 @@ def behind_identity(tensor: Tensor) -> Tensor:
     return tensor
 
 
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """A product of a concatenation, in two: the part for all turns at once, and the rest."""
+@dataclass(slots=True)
+class _Product:
+    """A product with a matrix that is the same in all turns.
+
+    Attributes:
+        op: The operation.
+        kernel: The matrix.
+        inside: What is multiplied in each turn, side by side, each with its rows of the kernel.
+        outside: What is multiplied for all turns at once, and added.
+    """
 
     op: Operation
     kernel: Tensor
-    outside: list[tuple[Tensor, int, int]]  # parts of the concatenation, with their rows of the kernel
-    inside: list[tuple[Tensor, int, int]]
+    inside: list[_Part]
+    outside: list[_Part]
 
 
 class CountedLoop:
@@ -72,7 +87,7 @@ class CountedLoop:
         self.carried = [p for p in self.initial if p not in self.writes]
         self.levels = self._find_levels()
 
-    def run(self) -> tuple[list[Any], list[Any]]:
+    def run(self) -> tuple[_Arrays, _Arrays]:
         """The values of all loop variables after the last turn, and of the state that the loop changes."""
         body, loop = self.body, self.loop
         counters = [
@@ -80,29 +95,21 @@ class CountedLoop:
             for p, (start, step) in self.counters.items()
         ]
         available = {op._outputs[0]: stack for op, stack in self.reads.items()}
-        splits, products = self._leave(counters, available)
-        ops = self._remaining(available, splits)
-
-        def step(carry: Any, slices: Any) -> Any:
-            variables, written = carry
-            numbers, elements, partial = slices
-            values = {body.arguments[p]: v for p, v in zip(self.carried, variables, strict=True)}
-            values.update((body.arguments[p], v) for p, v in zip(self.counters, numbers, strict=True))
-            values.update(zip(available, elements, strict=True))
-            scope = loop.scope(body, values, written)
-            scope.replaced = {op: _storing(op) for op in self.rows}
-            scope.replaced.update(
-                (split.op, _adding(split, kernel, rest)) for (split, kernel), rest in zip(splits, partial, strict=True)
-            )
-            scope.run(ops)
-            after = [jnp.asarray(scope.value(body.outputs[p])) for p in self.carried]
-            collected = [jnp.asarray(scope.value(op.inputs[2])) for op in self.writes.values()]
-            return (after, [scope.state[s] for s in loop.writes]), collected
-
-        slices = (counters, list(available.values()), products)
+        products = self._find_products()
+        addends = self._leave(products, counters, available)
+        kernels = [_rows_of(jnp.asarray(self.fixed.value(p.kernel)), p.inside) for p in products]
+        scan = _Scan(self, products, list(available), self._remaining(available, products))
         start = ([self.initial[p] for p in self.carried], loop.state_before)
-        start = self._settled(step, start, slices)
-        (variables, written), collected = lax.scan(step, start, slices, length=self.turns)
+        slices = (counters, list(available.values()))
+        start, lefts = self._settled(scan, start, slices, kernels, addends)
+        after = loop.lowering.differentiating and bool(products)
+        if after:
+            addends = [
+                jnp.zeros((self.turns, left.shape[0], kernel.shape[1]), kernel.dtype) if addend is None else addend
+                for addend, left, kernel in zip(addends, lefts, kernels, strict=True)
+            ]
+        run = scan.with_gradients_after() if after else scan
+        (variables, written), collected = run(kernels, addends, scan.constants(), start, slices)
         last = loop.constant | dict(zip(self.carried, variables, strict=True))
         for place, (first, difference) in self.counters.items():
             last[place] = np.asarray(first + difference * self.turns, body.arguments[place].dtype.as_numpy_dtype)
@@ -110,16 +117,21 @@ class CountedLoop:
             last[place] = _placed(self.initial[place], self.rows[op], values)
         return [last[place] for place in range(len(body.arguments))], written
 
-    def _settled(self, step: Any, start: Any, slices: Any) -> Any:
-        """The start, in which arrays that nothing was written to have the element shape that a turn gives them."""
+    def _settled(self, scan: _Scan, start: Any, slices: Any, kernels: _Arrays, addends: _Arrays) -> tuple[Any, _Arrays]:
+        """The start, in which arrays that nothing was written to have the element shape that a turn gives them.
+
+        Also gives the abstract left sides of the products.
+        """
         variables, written = start
-        if not any(is_unset(v) for v in variables):
-            return start
-        (after, _), _ = jax.eval_shape(step, start, jax.tree.map(lambda stack: _first(stack), slices))
-        return [
+        if not any(is_unset(v) for v in variables) and None not in addends:
+            return start, [None] * len(kernels)
+        step = scan.step(kernels, scan.constants())
+        (after, _), (_, lefts) = jax.eval_shape(step, start, jax.tree.map(_first, (slices, addends)))
+        settled = [
             blank(new.shape[0], new.shape[1:], v.dtype) if is_unset(v) else v
             for v, new in zip(variables, after, strict=True)
-        ], written
+        ]
+        return (settled, written), lefts
 
     # -- reads and writes at a counter's index --------------------------------------------------------------
 
@@ -212,74 +224,174 @@ class CountedLoop:
             levels.update((t, level) for t in op._outputs if t not in levels)
         return levels
 
-    def _leave(self, counters: list[Any], available: dict[Tensor, Any]) -> tuple[list[tuple[_Split, Any]], list[Any]]:
-        """Computes for all turns at once what is worth it.
+    def _find_products(self) -> list[_Product]:
+        """The products with a matrix that is the same in all turns, of what depends on the turns before."""
+        found = [self._product_of(op) for op in self.body.needed if op.type == "MatMul"]
+        return [product for product in found if product is not None]
 
-        Adds whole products to `available`; gives the products that are split, with the rows of the kernel that stay,
-        and their parts for all turns.
-        """
-        whole: list[Tensor] = []
-        splits: list[_Split] = []
-        for op in self.body.needed:
-            if op.type not in _WORTH_IT:
-                continue
-            if self.levels[op._outputs[0]] == _BY_TURN:
-                whole.append(op._outputs[0])
-            elif self.levels[op._outputs[0]] == _BY_STATE:
-                split = self._split_of(op)
-                splits.extend([] if split is None else [split])
-        wanted = [*whole, *(part for split in splits for part, _, _ in split.outside)]
-        if not wanted:
-            return [], []
-        ops = _needed_for(self.body.needed, wanted, available)
-        reads, stacks = list(available), list(available.values())
-
-        def one_turn(numbers: list[Any], elements: list[Any]) -> tuple[list[Any], list[Any]]:
-            values = {self.body.arguments[p]: v for p, v in zip(self.counters, numbers, strict=True)}
-            values.update(zip(reads, elements, strict=True))
-            scope = self.loop.scope(self.body, values, self.loop.state_before)
-            scope.run(ops)
-            products = [
-                _product([scope.value(part) for part, _, _ in split.outside], _rows_of(kernels[i], split.outside))
-                for i, split in enumerate(splits)
-            ]
-            return [scope.value(t) for t in whole], products
-
-        kernels = [jnp.asarray(self.fixed.value(split.kernel)) for split in splits]
-        results, products = jax.vmap(one_turn)(counters, stacks)
-        available.update(zip(whole, results, strict=True))
-        return [(s, _rows_of(k, s.inside)) for s, k in zip(splits, kernels, strict=True)], products
-
-    def _split_of(self, op: Operation) -> _Split | None:
-        """How to split a product of a concatenation; None where nothing is won."""
-        if op.type != "MatMul" or op._attrs["transpose_a"] or op._attrs["transpose_b"]:
+    def _product_of(self, op: Operation) -> _Product | None:
+        kernel = behind_identity(op.inputs[1])
+        known = self.fixed.values.get(kernel)
+        if (
+            self.levels[op._outputs[0]] != _BY_STATE or known is None or not _is_pure(op)
+            or op._attrs["transpose_a"] or op._attrs["transpose_b"]
+        ):  # fmt: skip
             return None
-        joined, kernel = (behind_identity(t) for t in op.inputs)
-        if joined.op.type != "ConcatV2" or kernel not in self.fixed.values or joined.op.control_inputs:
+        split = self._split(behind_identity(op.inputs[0]), op)
+        if split is not None:
+            return _Product(op, kernel, *split)
+        return _Product(op, kernel, [(op.inputs[0], 0, np.shape(known)[0])], [])
+
+    def _split(self, joined: Tensor, op: Operation) -> tuple[list[_Part], list[_Part]] | None:
+        """The parts of a concatenation that stay inside, and those that leave; None where nothing is won."""
+        if joined.op.type != "ConcatV2" or not _is_pure(joined.op):
             return None
         *parts, axis = joined.op.inputs
         along = constant_value(axis)
-        if along is None or int(along.item()) not in (1, -1):
-            return None
         sizes = [None if t.shape.ndims != 2 else t.shape[1].value for t in parts]
-        if None in sizes:
+        if along is None or int(along.item()) not in (1, -1) or None in sizes:
             return None
-        ends = np.cumsum(np.asarray(sizes)).tolist()
-        placed = [(part, end - int(size), end) for part, size, end in zip(parts, sizes, ends, strict=True)]  # type: ignore[arg-type]
+        ends = np.cumsum(np.asarray(sizes, np.int64)).tolist()
+        placed = [(part, begin, end) for part, begin, end in zip(parts, [0, *ends], ends, strict=False)]
         inside = [p for p in placed if self.levels[p[0]] == _BY_STATE]
         outside = [p for p in placed if self.levels[p[0]] != _BY_STATE]
         if not any(self.levels[p[0]] == _BY_TURN for p in outside):
             return None
-        return _Split(op, kernel, outside, inside)
+        return inside, outside
 
-    def _remaining(self, available: dict[Tensor, Any], splits: list[tuple[_Split, Any]]) -> list[Operation]:
+    def _leave(self, products: list[_Product], counters: _Arrays, available: dict[Tensor, Any]) -> _Arrays:
+        """Computes for all turns at once what is worth it.
+
+        Adds to `available` the products and convolutions that leave as a whole; gives for each of `products` the part
+        that leaves, None where none does.
+        """
+        whole = [
+            op._outputs[0]
+            for op in self.body.needed
+            if op.type in _WORTH_IT and self.levels[op._outputs[0]] == _BY_TURN
+        ]
+        split = [i for i, product in enumerate(products) if product.outside]
+        addends: _Arrays = [None] * len(products)
+        wanted = [*whole, *(part for i in split for part, _, _ in products[i].outside)]
+        if not wanted:
+            return addends
+        ops = _needed_for(self.body.needed, wanted, available)
+        reads, stacks = list(available), list(available.values())
+        kernels = {i: _rows_of(jnp.asarray(self.fixed.value(products[i].kernel)), products[i].outside) for i in split}
+
+        def one_turn(numbers: _Arrays, elements: _Arrays) -> tuple[_Arrays, _Arrays]:
+            values = {self.body.arguments[p]: v for p, v in zip(self.counters, numbers, strict=True)}
+            values.update(zip(reads, elements, strict=True))
+            scope = self.loop.scope(self.body, values, self.loop.state_before)
+            scope.run(ops)
+            parts = [_product(_side_by_side(scope, products[i].outside), kernels[i]) for i in split]
+            return [scope.value(t) for t in whole], parts
+
+        results, parts = jax.vmap(one_turn)(counters, stacks)
+        available.update(zip(whole, results, strict=True))
+        for i, part in zip(split, parts, strict=True):
+            addends[i] = part
+        return addends
+
+    def _remaining(self, available: dict[Tensor, Any], products: list[_Product]) -> list[Operation]:
         """The operations that stay in the loop."""
         removed = set(self.writes.values())
-        inside = {split.op: [part for part, _, _ in split.inside] for split, _ in splits}
+        inputs = {product.op: [part for part, _, _ in product.inside] for product in products}
         wanted = [self.body.outputs[p] for p in self.carried] + [op.inputs[2] for op in removed]
         waited_for = [c for op in removed for c in op.control_inputs]
         acting = [op for op in self.body.needed if not _is_pure(op) and op not in removed]
-        return _needed_for(self.body.needed, wanted, available, [*acting, *waited_for], inside)
+        return _needed_for(self.body.needed, wanted, available, [*acting, *waited_for], inputs)
+
+
+class _Scan:
+    """The scan that is left of a loop, as a function of all that it may be differentiated by.
+
+    Called with the matrices of the products, what is added to the products in each turn (None: nothing), the constants,
+    the start and the slices, it gives the last carry and what was collected.
+    """
+
+    def __init__(
+        self, counted: CountedLoop, products: list[_Product], given: list[Tensor], ops: list[Operation]
+    ) -> None:
+        self._counted = counted
+        self._products = products
+        self._given = given
+        self._ops = ops
+        replaced = {product.op for product in products}
+        used = {t for op in ops if op not in replaced for t in op.inputs}
+        used.update(part for product in products for part, _, _ in product.inside)
+        used.update(op.inputs[2] for op in counted.writes.values())
+        loop = counted.loop
+        # What is not of a floating type may have to be known within, and has no gradient.
+        self._places = [
+            p for p in loop.constant if counted.body.inputs[p] in used and _differentiable(counted.body.inputs[p])
+        ]
+
+    def constants(self) -> _Arrays:
+        """The values that are the same in all turns and may be differentiated by."""
+        return [self._counted.loop.constant[p] for p in self._places]
+
+    def __call__(
+        self, kernels: _Arrays, addends: _Arrays, constants: _Arrays, start: Any, slices: Any
+    ) -> tuple[Any, _Arrays]:
+        """Runs all turns."""
+        carry, (collected, _) = self._run(kernels, addends, constants, start, slices, lefts=False)
+        return carry, collected
+
+    def _run(
+        self, kernels: _Arrays, addends: _Arrays, constants: _Arrays, start: Any, slices: Any, *, lefts: bool
+    ) -> Any:
+        step = self.step(kernels, constants, lefts)
+        return lax.scan(step, start, (slices, addends), length=self._counted.turns)
+
+    def step(self, kernels: _Arrays, constants: _Arrays, with_lefts: bool = True) -> Any:
+        """One turn, as a function of the carry and the slices; gives the left sides of the products if asked to."""
+        counted, loop, body = self._counted, self._counted.loop, self._counted.body
+
+        def step(carry: Any, given: Any) -> Any:
+            variables, written = carry
+            (numbers, elements), addends = given
+            values = {body.inputs[p]: v for p, v in zip(self._places, constants, strict=True)}
+            values.update((body.arguments[p], v) for p, v in zip(counted.carried, variables, strict=True))
+            values.update((body.arguments[p], v) for p, v in zip(counted.counters, numbers, strict=True))
+            values.update(zip(self._given, elements, strict=True))
+            scope = loop.scope(body, values, written)
+            scope.replaced = {op: _storing(op) for op in counted.rows}
+            lefts: dict[Operation, Any] = {}
+            for product, kernel, addend in zip(self._products, kernels, addends, strict=True):
+                scope.replaced[product.op] = _multiplying(product, kernel, addend, lefts)
+            scope.run(self._ops)
+            after = [jnp.asarray(scope.value(body.outputs[p])) for p in counted.carried]
+            collected = [jnp.asarray(scope.value(op.inputs[2])) for op in counted.writes.values()]
+            state = [scope.state[s] for s in loop.writes]
+            return (after, state), (collected, [lefts[p.op] for p in self._products] if with_lefts else [])
+
+        return step
+
+    def with_gradients_after(self) -> Any:
+        """The same function, whose gradients by the matrices are computed after the backward loop."""
+
+        def forward(kernels: _Arrays, *others: Any) -> Any:
+            def rest(*others: Any) -> Any:
+                carry, (collected, lefts) = self._run(kernels, *others, lefts=True)
+                return (carry, collected), lefts
+
+            result, pullback, lefts = jax.vjp(rest, *others, has_aux=True)
+            return result, (pullback, lefts)
+
+        def backward(saved: Any, gradients: Any) -> Any:
+            pullback, lefts = saved
+            of_addends, *of_others = pullback(gradients)
+            # What is added to a product has the product's gradient.
+            of_kernels = [
+                lax.dot_general(left, gradient, (((0, 1), (0, 1)), ((), ())))
+                for left, gradient in zip(lefts, of_addends, strict=True)
+            ]
+            return of_kernels, of_addends, *of_others
+
+        function = jax.custom_vjp(self.__call__)
+        function.defvjp(forward, backward)
+        return function
 
 
 def _users(ops: Iterable[Operation]) -> dict[Tensor, list[Operation]]:
@@ -352,18 +464,28 @@ def _storing(op: Operation) -> Any:
     return replaced
 
 
-def _adding(split: _Split, kernel: Any, rest: Any) -> Any:
-    def replaced(scope: Any) -> list[Any]:
-        return [_product([scope.value(part) for part, _, _ in split.inside], kernel) + rest]
+def _multiplying(product: _Product, kernel: Any, addend: Any, lefts: dict[Operation, Any]) -> Any:
+    def replaced(scope: Any) -> _Arrays:
+        left = lefts[product.op] = _side_by_side(scope, product.inside)
+        result = _product(left, kernel)
+        return [result if addend is None else result + addend]
 
     return replaced
 
 
-def _product(parts: list[Any], kernel: Any) -> Any:
-    left = parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
-    return lax.dot_general(jnp.asarray(left), kernel, (((1,), (0,)), ((), ())))
+def _side_by_side(scope: Any, parts: list[_Part]) -> Any:
+    values = [jnp.asarray(scope.value(part)) for part, _, _ in parts]
+    return values[0] if len(values) == 1 else jnp.concatenate(values, axis=1)
 
 
-def _rows_of(kernel: Any, parts: list[tuple[Tensor, int, int]]) -> Any:
+def _product(left: Any, kernel: Any) -> Any:
+    return lax.dot_general(left, kernel, (((1,), (0,)), ((), ())))
+
+
+def _rows_of(kernel: Any, parts: list[_Part]) -> Any:
     pieces = [lax.slice_in_dim(kernel, begin, end) for _, begin, end in parts]
     return pieces[0] if len(pieces) == 1 else jnp.concatenate(pieces)
+
+
+def _differentiable(tensor: Tensor) -> bool:
+    return tensor.dtype.is_floating or tensor.dtype.is_complex
