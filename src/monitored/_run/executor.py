@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from monitored._graph.func_graph import FuncGraph
@@ -15,6 +15,7 @@ from monitored._run.host import HostContext
 from monitored._run.host_runner import HostRunner
 from monitored._run.segment_runner import CompiledSegments, SegmentRunner
 from monitored._run.store import StateStore
+from monitored._run.trace import Trace
 
 Values = dict[Tensor, Any]
 
@@ -95,7 +96,27 @@ class PlanRunner:
         if cancellation is None:
             cancellation = Cancellation(self._executor.cancellations)
         context = HostContext(self._executor.store, cancellation, self._executor)
-        return self._run_steps(self.plan, self._steps, values, context)
+        return self._run_steps(self.plan, self._steps, values, context, self._executor.ready)
+
+    def run_traced(self, feeds: list[Any], cancellation: Cancellation, trace: Trace) -> list[Any]:
+        """Carries the plan out, each of its steps by itself.
+
+        Args:
+            feeds: The values of the fed tensors, in order.
+            cancellation: The run's cancellation.
+            trace: Notes when each step begins and ends.
+
+        Returns:
+            The values of `plan.fetches`, on the device or the host.
+        """
+
+        def ready(step: Segment | HostStep) -> Any:
+            return trace.timed(step, self._executor.ready(step))
+
+        values: Values = dict(zip(self.plan.feeds, feeds, strict=True))
+        context = HostContext(self._executor.store, cancellation, self._executor)
+        steps = [trace.timed(step, run) for step, run in zip(self.plan.steps, self._steps, strict=True)]
+        return self._run_steps(self.plan, steps, values, context, ready)
 
     def _replan(self, need: NeedStatic | NeedHost) -> None:
         if isinstance(need, NeedStatic):
@@ -104,7 +125,14 @@ class PlanRunner:
             self._hosted |= {need.op}
         self._set_plan(build_plan(self._fetches, self._feeds, self._static, hosted=self._hosted))
 
-    def _run_steps(self, plan: Plan, steps: list[Any], values: Values, context: HostContext) -> list[Any]:
+    def _run_steps(
+        self,
+        plan: Plan,
+        steps: list[Any],
+        values: Values,
+        context: HostContext,
+        ready: Callable[[Segment | HostStep], Any],
+    ) -> list[Any]:
         done: list[Operation] = []
         for step in steps:
             try:
@@ -112,8 +140,7 @@ class PlanRunner:
             except (NeedStatic, NeedHost) as need:
                 self._replan(need)
                 rest = build_plan(self._fetches, tuple(values), self._static, frozenset(done), self._hosted)
-                remaining = [self._executor.ready(s) for s in rest.steps]
-                return self._run_steps(rest, remaining, dict(values), context)
+                return self._run_steps(rest, [ready(s) for s in rest.steps], dict(values), context, ready)
             done.extend(step.ops)
         if plan.variables:
             found = self._executor.store.read(plan.variables.values())

@@ -15,6 +15,7 @@ from monitored._run.cancellation import Cancellation, CancellationManager
 from monitored._run.executor import Executor, PlanRunner
 from monitored._run.fetches import Feed, FetchMapper, flat_feeds, is_nested, signature, to_host
 from monitored._run.store import StateStore
+from monitored._run.trace import Trace, partition_graph
 
 
 class _Prepared:
@@ -86,8 +87,11 @@ class BaseSession:
         Args:
             fetches: A `Tensor`, `Operation`, variable or name, or a nested list, tuple, namedtuple or dict of them.
             feed_dict: Values for tensors, by tensor, variable or name: Python scalars, lists, NumPy arrays.
-            options: A `RunOptions`; ``timeout_in_ms`` bounds the time that host steps may wait, in milliseconds.
-            run_metadata: A `RunMetadata` to be filled as the options ask.
+            options: A `RunOptions`: ``timeout_in_ms`` bounds the time that host steps may wait, in milliseconds;
+                ``trace_level`` and ``output_partition_graphs`` say what goes into `run_metadata`.
+            run_metadata: A `RunMetadata`. With a trace level it gets, as ``step_stats``, the times of each device
+                segment, host step and compilation of this run, which then waits for each segment; see
+                `monitored.timeline`.
 
         Returns:
             The structure of `fetches` with values in place of its leaves: NumPy arrays (scalars for rank 0), and
@@ -112,11 +116,29 @@ class BaseSession:
                 return self.run(fetches, flat_feeds(feed_dict), options, run_metadata)
             prepared = self._prepare(key, fetches, tuple(feed_dict or ()))
         values = [feed.convert(v) for feed, v in zip(prepared.feeds, feed_dict.values())] if feed_dict else []  # noqa: B905
-        cancellation = None
-        if options is not None and options.timeout_in_ms > 0:
-            cancellation = Cancellation(self._cancellations, options.timeout_in_ms / 1000)
-        results = prepared.runner.run(values, cancellation)
+        if options is None and run_metadata is None:
+            results = prepared.runner.run(values)
+        else:
+            results = self._run_with_options(prepared.runner, values, options, run_metadata)
         return prepared.mapper.rebuild([to_host(r) for r in results] if results else results)
+
+    def _run_with_options(self, runner: PlanRunner, values: list[Any], options: Any, run_metadata: Any) -> list[Any]:
+        """Carries a plan out within a time, and fills the metadata as the options ask."""
+        if run_metadata is not None:
+            run_metadata.Clear()
+        if options is None:
+            return runner.run(values)
+        timeout = options.timeout_in_ms / 1000 if options.timeout_in_ms > 0 else None
+        cancellation = Cancellation(self._cancellations, timeout)
+        if run_metadata is None or options.trace_level == options.NO_TRACE:
+            results = runner.run(values, cancellation)
+        else:
+            with Trace(self._store) as trace:
+                results = runner.run_traced(values, cancellation, trace)
+            trace.fill(run_metadata.step_stats)
+        if run_metadata is not None and options.output_partition_graphs:
+            run_metadata.partition_graphs.append(partition_graph(self._graph, runner.plan))
+        return results
 
     def _check_runnable(self, feed_dict: Any) -> None:
         if self._closed:
