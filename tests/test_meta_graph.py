@@ -17,7 +17,7 @@ from monitored import errors
 
 FIXTURES = Path(__file__).parent / "fixtures" / "graphs"
 CHECK_TF_RUNS_OURS = Path(__file__).parent / "oracle" / "check_tf_runs_ours.py"
-RUNS = ["train_cnn", "train_text", "train_text_v2"]
+RUNS = ["train_cnn", "train_text", "train_text_v2", "train_rnn"]
 
 
 @pytest.fixture(autouse=True)

@@ -180,6 +180,86 @@ def branch_gradients():
     return feeds, [tf.identity(h, name="out/h"), *fetches[1:]]
 
 
+def gradients():
+    """The nodes of which TensorFlow makes gradients, each from an operation that has it."""
+    x = tf1.placeholder(tf.float32, [None, 6], name="x")
+    image = tf1.placeholder(tf.float32, [2, 6, 6, 2], name="image")
+    volume = tf.reshape(image, [2, 6, 3, 2, 2])
+    positive = tf.exp(x)
+    ids = tf.constant([2, 0, 2], tf.int32)
+    moments = [tf.constant(seeded(2, seed=seed) ** 2 + 0.5) for seed in range(4)]
+    kernel, kernel3 = tf.constant(seeded(3, 3, 2, 3, seed=41)), tf.constant(seeded(2, 2, 1, 2, 3, seed=42))
+    deep = tf.constant(seeded(3, 3, 2, 2, seed=43))
+    of_x = [
+        tf.nn.relu(x), tf.nn.relu6(x * 9), tf.nn.elu(x), tf.nn.selu(x), tf.nn.softplus(x), tf.nn.softsign(x),
+        tf1.nn.leaky_relu(x, 0.3), tf.sigmoid(x), tf.tanh(x), tf1.rsqrt(positive), tf.sqrt(positive),
+        tf1.reciprocal(positive), tf1.log(positive), tf.pow(positive, 1.5), tf.square(x), tf.abs(x), tf.sin(x),
+        tf.nn.log_softmax(x), tf.nn.softmax(x), tf.maximum(x, 0.1), tf.minimum(x, x * x), tf1.where(x > 0, x, x * x),
+        tf1.floordiv(x, 2.0) + x / 3.0, tf1.squared_difference(x, positive), tf.erf(x), tf.atan(x),
+        tf1.lgamma(positive), x[:, 1:5:2], x[0], x[..., tf.newaxis, ::-1], tf.concat([x, x * 2, positive], 1),
+        tf.stack([x, positive]), tf.split(x, 3, 1)[1], tf1.tile(x, [2, 3]), tf1.pad(x, [[1, 0], [0, 2]]),
+        tf1.pad(x, [[1, 1], [0, 2]], "REFLECT"), tf.transpose(x), tf.reverse(x, [1]), tf.gather(x, ids, axis=1),
+        tf1.gather_nd(x, [[0, 1], [1, 2], [0, 1]]), tf1.reduce_sum(x, 0), tf1.reduce_mean(x, 1), tf1.reduce_max(x, 1),
+        tf1.reduce_prod(x, 1), tf1.cumsum(x, 1), tf1.expand_dims(x, 1) + positive, tf.matmul(x, x, transpose_b=True),
+        tf1.reduce_logsumexp(x, 1), tf.einsum("ij,ik->jk", x, positive), tf.nn.l2_loss(x), tf.nn.l2_normalize(x, 1),
+        tf1.clip_by_value(x, -1.0, 1.0),
+        tf1.nn.softmax_cross_entropy_with_logits_v2(labels=tf.nn.softmax(positive), logits=x),
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[1, 5], logits=x),
+        tf.nn.sigmoid_cross_entropy_with_logits(labels=positive, logits=x), tf.nn.top_k(x, 2)[0],
+        tf1.math.unsorted_segment_sum(x, [1, 0], 3),
+        tf.dynamic_stitch([[1], [0]], tf.unstack(x[:, tf.newaxis], num=2)),
+        tf.identity(tf.scatter_nd([[2], [0]], x, [4, 6])), tf1.check_numerics(x, "not a number"), tf1.norm(x),
+    ]  # fmt: skip
+    of_image = [
+        tf1.nn.max_pool(image, [1, 3, 3, 1], [1, 2, 2, 1], "SAME"),
+        tf1.nn.avg_pool(image, [1, 2, 2, 1], [1, 2, 2, 1], "VALID"),
+        tf1.nn.conv2d(image, kernel, [1, 2, 2, 1], "SAME"),
+        tf1.nn.depthwise_conv2d(image, deep, [1, 1, 1, 1], "VALID"),
+        tf1.nn.conv3d(volume, kernel3, [1, 1, 1, 1, 1], "SAME"),
+        tf1.nn.max_pool3d(volume, [1, 2, 2, 1, 1], [1, 2, 1, 1, 1], "SAME"),
+        tf1.nn.avg_pool3d(volume, [1, 2, 2, 1, 1], [1, 2, 1, 1, 1], "VALID"), tf1.nn.lrn(image, 1, 1.0, 0.5, 0.75),
+        tf1.nn.bias_add(image, moments[0]), tf1.space_to_depth(image, 2),
+        tf1.batch_to_space_nd(image, [2, 1], [[0, 0], [0, 0]]),
+        tf1.nn.fused_batch_norm(image, moments[0], moments[1])[0],
+        tf1.nn.fused_batch_norm(image, moments[0], moments[1], moments[2], moments[3], is_training=False)[0],
+        tf1.nn.batch_normalization(image, *tf1.nn.moments(image, [0, 1, 2]), moments[0], moments[1], 1e-3),
+        tf1.nn.conv2d_transpose(image, kernel[..., ::-1, :2], [2, 12, 12, 2], [1, 2, 2, 1]),
+    ]  # fmt: skip
+    fetches = []
+    for name, source, values in (("x", x, of_x), ("image", image, of_image)):
+        for number, value in enumerate(values):
+            gradient = tf.convert_to_tensor(tf.gradients(value, source, tf.sin(value + 0.3))[0])
+            fetches.append(tf.identity(gradient, name=f"by_{name}/{number}_{value.op.type}"))
+    for number, (value, weight) in enumerate([(of_image[2], kernel), (of_image[3], deep), (of_image[4], kernel3),
+                                              (of_image[8], moments[0]), (of_image[11], moments[0]),
+                                              (of_image[12], moments[1]), (of_image[11], moments[1])]):  # fmt: skip
+        gradient = tf.gradients(value, weight, tf.sin(value))[0]
+        fetches.append(tf.identity(gradient, name=f"by_weight/{number}_{value.op.type}"))
+    feeds = {"x:0": seeded(2, 6, seed=44), "image:0": seeded(2, 6, 6, 2, seed=45)}
+    return feeds, fetches
+
+
+def loop_gradients():
+    """Gradients of loops: stacks between the two, arrays of gradients; turns that a limit tells, or only the data."""
+    x = tf1.placeholder(tf.float32, [3], name="x")
+    n = tf1.placeholder(tf.int32, [], name="n")
+    w = tf.constant(seeded(3, seed=61))
+    powers = tf1.while_loop(lambda i, v: i < n, lambda i, v: (i + 1, tf.sin(v * w) + x), [0, x])[1]
+    doubled = tf1.while_loop(lambda v: tf.reduce_sum(v) < 50.0, lambda v: v * v * w * w + 1.5, [x])
+    mapped = tf1.map_fn(lambda v: tf.exp(v) * w, x)
+    scanned = tf1.scan(lambda a, v: a * v + tf.tanh(v), x)
+    folded = tf1.foldl(lambda a, v: a * v + v * v, x)
+    fetches = []
+    for name, value in [("powers", powers), ("doubled", doubled), ("mapped", mapped), ("scanned", scanned),
+                        ("folded", folded)]:  # fmt: skip
+        for source, label in ((x, "x"), (w, "w")):
+            gradient = tf.gradients(tf.sin(value), source)[0]
+            if gradient is not None:
+                fetches.append(tf.identity(gradient, name=f"out/{name}_by_{label}"))
+    feeds = {"x:0": np.array([0.5, -0.3, 0.8], np.float32), "n:0": np.int32(4)}
+    return feeds, fetches
+
+
 def write_control_flow(folder, name, build, others):
     with tf1.Graph().as_default() as graph, tf1.Session() as session:
         feeds, fetches = build()
@@ -302,6 +382,25 @@ def train_text():
     return loss, train_op, {"ids:0": batches, "targets:0": targets}
 
 
+def train_rnn():
+    """An LSTM over sequences of different lengths: gradients through TensorFlow 1's loops."""
+    x = tf1.placeholder(tf.float32, [None, 5, 2], name="sequences")
+    lengths = tf1.placeholder(tf.int32, [None], name="lengths")
+    y = tf1.placeholder(tf.float32, [None], name="targets")
+    inputs = tf1.layers.dense(x, 2, name="before", kernel_initializer=tf1.random_normal_initializer(seed=3))
+    cell = tf1.nn.rnn_cell.LSTMCell(3, name="cell", initializer=tf1.random_normal_initializer(seed=1))
+    outputs, state = tf1.nn.dynamic_rnn(cell, inputs, sequence_length=lengths, dtype=tf.float32)
+    predicted = tf1.layers.dense(state.h, 1, name="dense", kernel_initializer=tf1.random_normal_initializer(seed=2))
+    loss = tf.reduce_mean(tf.square(predicted[:, 0] - y)) + 0.1 * tf.reduce_mean(tf.square(outputs))
+    step = tf1.train.get_or_create_global_step()
+    train_op = tf1.train.AdamOptimizer(0.05).minimize(loss, step)
+    random = np.random.RandomState(51)
+    batches = {"sequences:0": random.randn(12, 4, 5, 2).round(1).astype(np.float32),
+               "lengths:0": random.randint(1, 6, [12, 4]).astype(np.int32)}  # fmt: skip
+    batches["targets:0"] = batches["sequences:0"][:, :, 0, 0] * 2
+    return loss, train_op, batches
+
+
 def write_the_same_again(path):
     """Writes a MetaGraph anew, with its mappings in order: so that what has not changed gives the same file."""
     meta = tf1.MetaGraphDef()
@@ -344,12 +443,15 @@ def main(folder):
         write_frozen(folder, "cnn", cnn)
         write_frozen(folder, "lstm", lstm)
         write_frozen(folder, "bidirectional_gru", bidirectional_gru)
+        write_frozen(folder, "gradients", gradients)
+        write_frozen(folder, "loop_gradients", loop_gradients)
         write_control_flow(folder, "control_flow", control_flow, others)
         write_control_flow(folder, "branch_gradients", branch_gradients, {"training:0": np.bool_(False)})
         write_effects(folder, "effects", resource=False)
         write_effects(folder, "effects_resource", resource=True)
         write_training(folder, "train_cnn", train_cnn, strip_default_attrs=True)
         write_training(folder, "train_text", train_text)
+        write_training(folder, "train_rnn", train_rnn, strip_default_attrs=True)
     else:
         tf1.disable_eager_execution()
         write_control_flow(folder, "control_flow_v2", control_flow, others)

@@ -295,3 +295,17 @@ define(
     "LRNGrad", "input_grads:T input_image:T output_image:T -> output:T", _local_response, infer=infer.unchanged,
     depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, T=dtypes.float32,
 )  # fmt: skip
+
+
+# -- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def _gradient_array(handle: Array, flow: Array, *, _fresh: bool) -> tuple[Array, Array]:
+    """An array for the gradients of another's elements: zeros to be added to, or what has been added to already."""
+    return np.zeros((), np.int32), jnp.zeros_like(flow) if _fresh else flow
+
+
+define(
+    "TensorArrayGradV3", "handle:resource flow_in:_T -> grad_handle:resource flow_out:_T", _gradient_array,
+    infer=lambda op: [TensorShape(None), TensorShape(None)], source=REQUIRED, _fresh=True,
+)  # fmt: skip

@@ -179,7 +179,7 @@ def _find_loops(nodes: Iterable[Node], flow: ControlFlow) -> None:
             frame.condition = condition
     for node in nodes:
         if node.type in EXIT:
-            switch = node.inputs[0][0]
+            switch = _behind_identity(node.inputs[0])[0]
             if switch not in flow.frame_of or switch.type not in SWITCH:
                 raise unsupported(node, "what leaves a loop must be a loop variable.")
             flow.frame_of[node] = flow.frame_of[switch]

@@ -6,11 +6,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from monitored._graph import dtypes
+from monitored._graph.effects import bodies_of
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.graph import Graph
 from monitored._graph.importer.attrs import describe
 from monitored._graph.importer.control_flow import ControlFlow, Frame
-from monitored._graph.importer.nodes import Library, Node, Source
+from monitored._graph.importer.loop_gradients import (
+    LoopStacks,
+    Stack,
+    StackAccess,
+    emit_stack_node,
+    sums_gradient_arrays,
+)
+from monitored._graph.importer.nodes import STACKS, Library, Node, Source
 from monitored._graph.importer.regions import Branch, Item, Loop, Plain, Region
 from monitored._graph.opdef import OpDef
 from monitored._graph.operation import Operation, Tensor
@@ -19,8 +27,8 @@ from monitored._graph.shapes import TensorShape
 # What TensorFlow passes on to tell the state of an array or list of tensors is here its elements: of their type, and of
 # another shape than TensorFlow says.
 _ARRAYS: Final = frozenset({
-    "TensorArrayV3", "TensorArrayWriteV3", "TensorArrayScatterV3", "TensorArraySplitV3", "TensorListReserve",
-    "TensorListFromTensor", "TensorListSetItem", "TensorListScatter", "TensorListScatterV2",
+    "TensorArrayV3", "TensorArrayGradV3", "TensorArrayWriteV3", "TensorArrayScatterV3", "TensorArraySplitV3",
+    "TensorListReserve", "TensorListFromTensor", "TensorListSetItem", "TensorListScatter", "TensorListScatterV2",
     "TensorListScatterIntoExistingList", "TensorListSplit", "TensorListResize", "EmptyTensorList", "TensorListPushBack",
     "TensorListPopBack",
 })  # fmt: skip
@@ -62,7 +70,11 @@ class Emitter:
         self.values: dict[Source, Tensor] = {}
         self.ops: dict[Node, Operation] = {}
         self.calls: Any = None if outer is None else outer.calls  # emits calls of functions: set by who knows them
-        self.flows: set[Tensor] = set() if outer is None else outer.flows  # what stands for the state of TensorArrays
+        # What stands for the state of TensorArrays and lists; of those, what holds gradients; stacks between loops.
+        self.flows: set[Tensor] = set() if outer is None else outer.flows
+        self.gradients: set[Tensor] = set() if outer is None else outer.gradients
+        self.stacks: dict[Node, Stack] = {} if outer is None else outer.stacks
+        self.access: StackAccess | None = None
 
     @property
     def body(self) -> FuncGraph:
@@ -112,10 +124,17 @@ class Emitter:
     # -- one operation --------------------------------------------------------------------------------------
 
     def _plain(self, node: Node) -> None:
+        if node.type in STACKS:
+            emit_stack_node(self, node)
+            return
         if node.definition is None or node.type in ("If", "While"):
             self.calls.emit(self, node)
             return
         inputs = [self.tensor(source) for source in node.inputs]
+        array = self._gradient_array(node)
+        if array is not None:
+            self.values[node, 0], self.ops[node] = self.values[array, 1], self.ops[array]
+            return
         if node.type == "Identity" and inputs[0].dtype._is_ref_dtype and node.attrs["T"] == dtypes.resource:
             self.values[node, 0] = inputs[0]  # the handle of a variable is a reference here, which copying would read
             return
@@ -123,9 +142,11 @@ class Emitter:
         self._check_inputs(node, inputs, attrs, node.definition)
         if "_class" in attrs:
             attrs["_class"] = self._colocations(node, attrs["_class"])
+        if node.type == "TensorArrayGradV3":
+            attrs["_fresh"] = inputs[1] in self.flows and inputs[1] not in self.gradients
         if node.type == "VJP":  # ours: names the operation whose gradient it is
             attrs["forward"] = self.ops[self.nodes[attrs["forward"]]].name
-        op = self.make(node.type, inputs, node.name, attrs, self.waits(node))
+        op = self.make(node.definition.type, inputs, node.name, attrs, self.waits(node))
         if node.proto.device:
             op._device = node.proto.device
         self.ops[node] = op
@@ -145,9 +166,18 @@ class Emitter:
     def identity(self, tensor: Tensor, name: str, controls: Iterable[Node] = ()) -> Tensor:
         """The same value under a node's name."""
         op = self.make("Identity", [tensor], name, {"T": tensor.dtype.base_dtype}, controls)
-        if tensor in self.flows:
-            self.flows.add(op._outputs[0])
+        for kind in (self.flows, self.gradients):
+            if tensor in kind:
+                kind.add(op._outputs[0])
         return op._outputs[0]
+
+    def _gradient_array(self, node: Node) -> Node | None:
+        """The `TensorArrayGradV3` whose array a node stands for: it passes on the flow that the array was made with."""
+        if node.type == "Identity":
+            for control in node.controls:
+                if control.type == "TensorArrayGradV3" and control.inputs[1] == node.inputs[0]:
+                    return control
+        return None
 
     def _take_outputs(self, node: Node, op: Operation) -> None:
         is_flow = node.type == "Identity" and op.inputs[0] in self.flows
@@ -156,6 +186,8 @@ class Emitter:
             is_array = node.type in _ARRAYS and op.op_def.outputs[index].name in _FLOWS
             if is_flow or (is_array and tensor.dtype != dtypes.resource):
                 self.flows.add(tensor)
+                if op.type == "TensorArrayGradV3" or op.inputs[-1] in self.gradients:
+                    self.gradients.add(tensor)
         for tensor, shape in zip(op._outputs, node.shapes, strict=False):
             if tensor in self.flows or tensor.dtype == dtypes.resource or node.type == "VarHandleOp":
                 continue  # tokens in TensorFlow; here the elements, or a reference of the variable's shape
@@ -210,25 +242,42 @@ class Emitter:
     # -- loops ----------------------------------------------------------------------------------------------
 
     def _loop(self, loop: Loop) -> None:
-        frame = loop.frame
-        initial = [self.tensor(v.enter.inputs[0]) for v in frame.variables]
-        for variable, tensor in zip(frame.variables, initial, strict=True):
+        frame, count = loop.frame, len(loop.frame.variables)
+        stacks = LoopStacks(self, loop)
+        initial = [*(self.tensor(v.enter.inputs[0]) for v in frame.variables), *stacks.initial]
+        for variable, tensor in zip(frame.variables, initial, strict=False):
             if tensor.dtype._is_ref_dtype:
                 raise ValueError(f"The loop variable '{variable.merge.name}' is a reference, which cannot be imported.")
 
         def trace(shapes: list[TensorShape]) -> tuple[FuncGraph, FuncGraph]:
-            condition = self._body("cond", loop.condition, frame, initial, shapes)
-            return condition, self._body("body", loop.body, frame, initial, shapes)
+            condition = self._body("cond", loop.condition, frame, initial, shapes, stacks)
+            return condition, self._body("body", loop.body, frame, initial, shapes, stacks)
 
-        start = [TensorShape(None) if t in self.flows else t.shape for t in initial]
-        condition, body, shapes = loop_shapes(trace, start)
+        while True:
+            start = [TensorShape(None) if t in self.flows else t.shape for t in initial]
+            condition, body, shapes = loop_shapes(trace, start)
+            # Gradients of arrays are summed from a zero, in TensorFlow a token; here from zeros in place of elements.
+            arrays = [sums_gradient_arrays(a, r) for a, r in zip(body.arguments, body.outputs, strict=True)]
+            zeros = [k for k, array in enumerate(arrays) if array is not None and initial[k] not in self.flows]
+            if not zeros:
+                break
+            for k in zeros:
+                initial[k] = self._zeros(arrays[k], f"{frame.variables[k].merge.name}/zeros")
         controls = [control for enter in frame.enters for control in self.waits(enter)]
         controls += [*loop.condition.outside_controls, *loop.body.outside_controls]
         op = self.make_while(f"{_scope_of(frame)}/While", initial, condition, body, shapes, controls)
-        for variable, tensor in zip(frame.variables, op._outputs, strict=True):
+        stacks.leave(list(op._outputs[count:]))
+        for variable, tensor in zip(frame.variables, op._outputs, strict=False):
             for node in variable.exits:
                 named = self.identity(tensor, node.name)
                 self.values[node, 0], self.ops[node] = named, named.op
+
+    def _zeros(self, array: Tensor | None, name: str) -> Tensor:
+        assert array is not None
+        zeros = self.make("ZerosLike", [array], name, {"T": array.dtype.base_dtype})._outputs[0]
+        self.flows.add(zeros)
+        self.gradients.add(zeros)
+        return zeros
 
     def make_while(
         self,
@@ -254,27 +303,50 @@ class Emitter:
         return self._with_flows(self.make("While", inputs, name, attrs, controls), body)
 
     def _with_flows(self, op: Operation, body: FuncGraph) -> Operation:
-        self.flows.update(t for t, inside in zip(op._outputs, body.outputs, strict=True) if inside in self.flows)
+        for kind in (self.flows, self.gradients):
+            kind.update(t for t, inside in zip(op._outputs, body.outputs, strict=True) if inside in kind)
         return op
 
     def _body(
-        self, label: str, region: Region, frame: Frame, initial: list[Tensor], shapes: list[TensorShape]
+        self,
+        label: str,
+        region: Region,
+        frame: Frame,
+        initial: list[Tensor],
+        shapes: list[TensorShape],
+        stacks: LoopStacks,
     ) -> FuncGraph:
         """The condition or the body of a loop."""
         part = FuncGraph(f"{_scope_of(frame)}/{label}", self.graph)
         inner = self._inner(part)
-        for variable, tensor, shape in zip(frame.variables, initial, shapes, strict=True):
-            argument = part.add_argument(tensor.dtype.base_dtype, shape, _last(variable.merge.name))
-            inner.values[variable.merge, 0] = argument
-            if variable.switch is not None:
-                inner.values[variable.switch, 0] = inner.values[variable.switch, 1] = argument
-            if tensor in self.flows:
-                inner.flows.add(argument)
+        for index, (tensor, shape) in enumerate(zip(initial, shapes, strict=True)):
+            variable = frame.variables[index] if index < len(frame.variables) else None
+            name = "stack" if variable is None else _last(variable.merge.name)
+            argument = part.add_argument(tensor.dtype.base_dtype, shape, name)
+            if variable is not None:
+                inner.values[variable.merge, 0] = argument
+                if variable.switch is not None:
+                    inner.values[variable.switch, 0] = inner.values[variable.switch, 1] = argument
+            for kind in (self.flows, self.gradients):
+                if tensor in kind:
+                    kind.add(argument)
+        stacks.enter(inner, part.arguments[len(frame.variables) :])
         inner.run(region.items)
         assert frame.condition is not None
-        results = [frame.condition] if label == "cond" else [variable.next for variable in frame.variables]
-        part.outputs = [inner.result(node.inputs[0], node.name) for node in results]
+        if label == "cond":
+            part.outputs = [inner.result(frame.condition.inputs[0], frame.condition.name)]
+        else:
+            part.outputs = [inner.next_value(variable.next) for variable in frame.variables] + stacks.results(inner)
         return part
+
+    def next_value(self, node: Node) -> Tensor:
+        """What a loop variable is in the next turn, which comes after what the `NextIteration` node waits for."""
+        waits = [op for op in self.controls(node.controls) if _has_effects(op)]
+        if not waits:
+            return self.result(node.inputs[0], node.name)
+        value = self.identity(self.tensor(node.inputs[0]), node.name)
+        value.op._add_control_inputs(waits)
+        return value
 
     def _inner(self, part: FuncGraph) -> Emitter:
         return Emitter(part, self.prefix, self.library, self.nodes, self.flow, outer=self)
@@ -398,6 +470,12 @@ def _shown(dtype: dtypes.DType | None, is_ref: bool) -> str:
 
 
 _TF_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
+
+
+def _has_effects(op: Operation) -> bool:
+    definition = op.op_def
+    own = definition.updates or definition.stateful or definition.host or definition.random or bodies_of(op)
+    return bool(own) or any(_has_effects(control) for control in op._control_inputs)
 
 
 def _last(name: str) -> str:

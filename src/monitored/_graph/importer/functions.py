@@ -176,7 +176,7 @@ class Calls:
         results = [resolve.output(definition.ret[arg.name], nodes) for arg in definition.signature.output_arg]
         ran = [nodes[name] for name in definition.control_ret.values()]
         inner = Emitter(graph, prefix, library, nodes, flow)
-        inner.calls, inner.flows = self, emitter.flows
+        inner.calls, inner.flows, inner.gradients = self, emitter.flows, emitter.gradients
         inner.values.update(((own[arg.name], 0), tensor) for arg, tensor in zip(taken, arguments, strict=True))
         inner.run(plan_region(flow, (), results, ran).items)
         return inner, [inner.tensor(source) for source in results], ran

@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from monitored._graph.graph import _output_types
 from monitored._graph.importer.attrs import attributes, python_value
-from monitored._graph.opdef import OpDef, find
+from monitored._graph.opdef import Arg, OpDef, find
 from monitored._graph.shapes import TensorShape
 
-__all__ = ["CALLS", "CONTROL_FLOW", "Library", "Node", "Source", "read_nodes"]
+__all__ = ["CALLS", "CONTROL_FLOW", "STACKS", "Library", "Node", "Source", "read_nodes"]
 
 # TensorFlow 1's control flow, which is raised to functional operations: type -> number of outputs.
 CONTROL_FLOW: Final[Mapping[str, int]] = {
     "Switch": 2, "RefSwitch": 2, "Merge": 2, "RefMerge": 2, "Enter": 1, "RefEnter": 1, "Exit": 1, "RefExit": 1,
     "NextIteration": 1, "RefNextIteration": 1, "LoopCond": 1,
 }  # fmt: skip
+# Stacks pass values from a loop to that of its gradient.
+STACKS: Final[Mapping[str, int]] = {"StackV2": 1, "StackPushV2": 1, "StackPopV2": 1, "StackCloseV2": 0}
 # Operations that run functions of the library: type -> the attribute with the types of the outputs.
 CALLS: Final[Mapping[str, str]] = {
     "If": "Tout", "StatelessIf": "Tout", "While": "T", "StatelessWhile": "T", "Case": "Tout", "StatelessCase": "Tout",
@@ -115,11 +116,11 @@ def read_nodes(
 def _read(proto: Any, position: int, name: str, library: Library, given: Mapping[str, Any]) -> Node:
     kind = proto.op
     node = Node(proto.name, kind, position, proto=proto)
-    if kind in CONTROL_FLOW or kind in CALLS or kind in library:
+    if kind in CONTROL_FLOW or kind in STACKS or kind in CALLS or kind in library:
         node.attrs = {key: python_value(value, given, key.startswith("_")) for key, value in proto.attr.items()}
         node.shapes = node.attrs.pop("_output_shapes", [])
-        if kind in CONTROL_FLOW:
-            node.count = CONTROL_FLOW[kind]
+        if kind in CONTROL_FLOW or kind in STACKS:
+            node.count = (CONTROL_FLOW.get(kind) or STACKS.get(kind)) or 0
         elif kind in CALLS:
             node.count = len(node.attrs.get(CALLS[kind], ()))
         else:
@@ -129,5 +130,12 @@ def _read(proto: Any, position: int, name: str, library: Library, given: Mapping
     assert definition is not None  # what is missing has been reported for the whole graph
     node.definition = definition
     node.attrs, node.shapes = attributes(proto, definition, name, given)
-    node.count = len(_output_types(definition, node.attrs))
+    node.count = sum(_size(arg, node.attrs) for arg in definition.outputs)
     return node
+
+
+def _size(arg: Arg, attrs: Mapping[str, Any]) -> int:
+    """How many tensors an argument of a signature is."""
+    if arg.type_list_attr:
+        return len(attrs[arg.type_list_attr])
+    return int(attrs[arg.number_attr]) if arg.number_attr else 1

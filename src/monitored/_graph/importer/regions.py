@@ -238,7 +238,9 @@ class _Planner:
         path = (*frame.path, frame)
         assert frame.condition is not None
         condition = plan_region(self.flow, path, frame.condition.inputs)
-        body = plan_region(self.flow, path, [source for v in frame.variables for source in v.next.inputs])
+        following = [v.next for v in frame.variables]
+        targets = [source for node in following for source in node.inputs]
+        body = plan_region(self.flow, path, targets, [control for node in following for control in node.controls])
         return Loop(frame, condition, body)
 
     # -- branches -------------------------------------------------------------------------------------------
