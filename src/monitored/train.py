@@ -24,6 +24,7 @@ from monitored._train.global_step import (
     assert_global_step, create_global_step, get_global_step, get_or_create_global_step, global_step,
 )
 from monitored._train.graph_io import write_graph
+from monitored._train.hook_calls import HookCalls, Merged, new_run_metadata
 from monitored._train.hooks import (
     CheckpointSaverHook, CheckpointSaverListener, FeedFnHook, FinalOpsHook, GlobalStepWaiterHook, LoggingTensorHook,
     NanLossDuringTrainingError, NanTensorHook, SecondOrStepTimer, StepCounterHook, StopAtStepHook, SummarySaverHook,
@@ -52,21 +53,21 @@ from monitored._train.session_manager import SessionManager
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from monitored._train.summary_iterator import summary_iterator
 
-__all__ = [
+__all__ = [  # noqa: RUF022  (in alphabetical order)
     "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "CheckpointReader", "CheckpointSaverHook",
     "CheckpointSaverListener", "ChiefSessionCreator", "ClusterDef", "Coordinator", "ExponentialMovingAverage",
-    "FeedFnHook", "FinalOpsHook", "FtrlOptimizer", "GlobalStepWaiterHook", "GradientDescentOptimizer",
-    "LoggingTensorHook", "LooperThread", "MomentumOptimizer", "MonitoredSession", "NanLossDuringTrainingError",
-    "NanTensorHook", "NewCheckpointReader", "OptaxOptimizer", "Optimizer", "QueueRunner", "RMSPropOptimizer",
-    "Saver", "SaverDef", "Scaffold", "SecondOrStepTimer", "SessionCreator", "SessionManager", "SessionRunArgs",
-    "SessionRunContext", "SessionRunHook", "SessionRunValues", "SingularMonitoredSession", "StepCounterHook",
-    "StopAtStepHook", "SummarySaverHook", "WorkerSessionCreator", "add_queue_runner", "assert_global_step", "batch",
-    "batch_join", "checkpoint_exists", "cosine_decay", "cosine_decay_restarts", "create_global_step",
-    "exponential_decay", "export_meta_graph", "generate_checkpoint_state_proto", "get_checkpoint_mtimes",
-    "import_meta_graph",
-    "get_checkpoint_state", "get_global_step", "get_or_create_global_step", "global_step", "input_producer",
-    "inverse_time_decay", "latest_checkpoint", "limit_epochs", "list_variables", "load_checkpoint", "load_variable",
-    "natural_exp_decay", "piecewise_constant", "piecewise_constant_decay", "polynomial_decay",
+    "FeedFnHook", "FinalOpsHook", "FtrlOptimizer", "GlobalStepWaiterHook", "GradientDescentOptimizer", "HookCalls",
+    "LoggingTensorHook", "LooperThread", "Merged", "MomentumOptimizer", "MonitoredSession",
+    "NanLossDuringTrainingError", "NanTensorHook", "NewCheckpointReader", "OptaxOptimizer", "Optimizer",
+    "QueueRunner", "RMSPropOptimizer", "Saver", "SaverDef", "Scaffold", "SecondOrStepTimer", "SessionCreator",
+    "SessionManager", "SessionRunArgs", "SessionRunContext", "SessionRunHook", "SessionRunValues",
+    "SingularMonitoredSession", "StepCounterHook", "StopAtStepHook", "SummarySaverHook", "WorkerSessionCreator",
+    "add_queue_runner", "assert_global_step", "batch", "batch_join", "checkpoint_exists", "cosine_decay",
+    "cosine_decay_restarts", "create_global_step", "exponential_decay", "export_meta_graph",
+    "generate_checkpoint_state_proto", "get_checkpoint_mtimes", "get_checkpoint_state", "get_global_step",
+    "get_or_create_global_step", "global_step", "import_meta_graph", "input_producer", "inverse_time_decay",
+    "latest_checkpoint", "limit_epochs", "list_variables", "load_checkpoint", "load_variable", "natural_exp_decay",
+    "new_run_metadata", "piecewise_constant", "piecewise_constant_decay", "polynomial_decay",
     "range_input_producer", "remove_checkpoint", "shuffle_batch", "shuffle_batch_join", "slice_input_producer",
     "start_queue_runners", "string_input_producer", "summary_iterator", "update_checkpoint_state", "write_graph",
 ]

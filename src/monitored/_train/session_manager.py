@@ -340,7 +340,7 @@ def _name_of(op: Any) -> str | None:
 
 
 def _check_there_is_none(directory: str) -> None:
-    """Checks that a directory's `checkpoint` file is not there, rather than not readable: nobody wants to begin anew."""
+    """Checks that a directory's `checkpoint` file is absent, rather than unreadable: nobody wants to begin anew."""
     file = os.path.join(directory, "checkpoint")
     if os.path.lexists(file):
         raise errors.DataLossError(
@@ -364,8 +364,8 @@ def _restore_newest(session: Session, saver: _Restores, directory: str, state: C
     candidates = list(dict.fromkeys([state.model_checkpoint_path, *newest_first]))
     if not any(map(checkpoint_exists, candidates)):
         raise ValueError(
-            f"The passed save_path is not a valid checkpoint: {candidates[0]}: {directory} has a `checkpoint` file, but "
-            "no checkpoint that it names. To start anew, remove that file."
+            f"The passed save_path is not a valid checkpoint: {candidates[0]}: {directory} has a `checkpoint` file, "
+            "but no checkpoint that it names. To start anew, remove that file."
         )
     damaged: list[str] = []
     for path in candidates:
