@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -67,6 +69,20 @@ def test_arrays_pass_through_branches() -> None:
         assert session.run(stacked, {x: 1.0}).tolist() == [1, 2]
         assert session.run(stacked, {x: -1.0}).tolist() == [-1, -3]
         assert session.run([gradient], {x: -1.0}) == [4]
+
+
+def test_an_array_that_only_one_branch_writes_to() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [])
+
+        def body(i: Any, array: Any) -> Any:
+            return i + 1, tf.cond(tf.equal(i % 2, 1), lambda: array.write(i, [x, x * 2.0]), lambda: array)
+
+        _, array = tf.while_loop(lambda i, _: i < 5, body, [0, tf.TensorArray(tf.float32, 5)])
+        stacked = array.stack()
+        value, gradient = session.run([stacked, tf.gradients(stacked, x)[0]], {x: 3.0})
+        assert value.tolist() == [[0, 0], [3, 6], [0, 0], [3, 6], [0, 0]]
+        assert gradient == 6
 
 
 def test_an_unwritten_array_of_known_shape_is_zeros() -> None:

@@ -120,6 +120,15 @@ def test_a_gradient_without_a_bound_says_what_to_do() -> None:
             session.run(tf.gradients(y, x), {x: 3.0})
 
 
+def test_a_gradient_that_would_draw_other_numbers_is_refused() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [])
+        _, y = tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * tf.random_uniform([])), [0, x])
+        on_host = tf.reshape(tf.py_func(np.ones_like, [y], tf.float32), [])
+        with pytest.raises(tf.errors.UnimplementedError, match="random_uniform"):
+            session.run(tf.gradients(y, x, grad_ys=on_host), {x: 3.0})
+
+
 def test_a_body_may_not_change_a_type() -> None:
     with tf.Graph().as_default(), pytest.raises(TypeError, match="int32, but the body returned float32"):
         tf.while_loop(lambda i: i < 3, lambda i: tf.cast(i, tf.float32), [0])

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from monitored import errors
 from monitored._graph import build, dtypes, nest
 from monitored._graph.effects import Effects, effects_of
 from monitored._graph.func_graph import FuncGraph
@@ -120,7 +121,7 @@ def _lower_if(lowering: Any, op: Operation, values: list[Any]) -> builtins.tuple
     touched = list(dict.fromkeys((*effects.reads, *effects.writes)))
     branches = [_lower_branch(lowering, op._attrs[b], touched, effects) for b in ("then_branch", "else_branch")]
     predicate, operands = values[0], [v for v in values[1:] if v is not None]
-    state = [lowering.state[s] for s in touched]
+    state = state_of(lowering, op, touched)
     known = lowering.known_or_none(op.inputs[0])
     if known is not None:
         outputs, written = branches[0 if known else 1](operands, state)
@@ -133,6 +134,22 @@ def _lower_if(lowering: Any, op: Operation, values: list[Any]) -> builtins.tuple
                 raise ShapesVary from error
             raise
     return outputs, dict(zip(effects.writes, written, strict=True))
+
+
+def state_of(lowering: Any, op: Operation, states: Sequence[Operation]) -> list[Any]:
+    """The present values of the state that an operation's bodies use.
+
+    Raises:
+        UnimplementedError: If they are not at hand: a gradient is computed apart from its operation, anew.
+    """
+    try:
+        return [lowering.state[s] for s in states]
+    except KeyError as missing:
+        raise errors.UnimplementedError(
+            op.node_def, op,
+            f"The gradient of '{op.name}' would have to run it again, since an operation of the host stands between "
+            f"them; but its body depends on the state of '{missing.args[0].name}', which may have changed.",
+        ) from None  # fmt: skip
 
 
 def _lower_branch(lowering: Any, body: FuncGraph, touched: list[Operation], effects: Effects) -> Callable[..., Any]:

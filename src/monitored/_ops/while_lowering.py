@@ -20,6 +20,7 @@ from monitored._graph.effects import effects_of
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.opdef import REQUIRED, ShapesVary, define
 from monitored._graph.operation import Operation, Tensor
+from monitored._ops.control_flow import state_of
 from monitored._ops.counted_loop import CountedLoop, behind_identity
 from monitored._ops.tensor_array_ops import blank, is_unset
 
@@ -86,8 +87,8 @@ class Loop:
                 self.constant[place] = value if known is None else known
         effects = effects_of(op)
         self.writes = effects.writes
-        self._state = {s: lowering.state[s] for s in effects.reads}
-        self.state_before = [lowering.state[s] for s in effects.writes]
+        self._state = dict(zip(effects.reads, state_of(lowering, op, effects.reads), strict=True))
+        self.state_before = state_of(lowering, op, effects.writes)
 
     def scope(self, part: FuncGraph, values: dict[Tensor, Any], written: Sequence[Any]) -> Any:
         """A scope for a body, in which the constants stand."""
