@@ -53,7 +53,7 @@ from monitored._train.session_manager import SessionManager
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from monitored._train.summary_iterator import summary_iterator
 
-__all__ = [  # noqa: RUF022  (in alphabetical order)
+__all__ = [
     "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "CheckpointReader", "CheckpointSaverHook",
     "CheckpointSaverListener", "ChiefSessionCreator", "ClusterDef", "Coordinator", "ExponentialMovingAverage",
     "FeedFnHook", "FinalOpsHook", "FtrlOptimizer", "GlobalStepWaiterHook", "GradientDescentOptimizer", "HookCalls",
