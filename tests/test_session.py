@@ -491,3 +491,23 @@ def test_what_another_run_asked_for_is_not_needed_by_this_one() -> None:
             session.run([add, w * 2.0])
         session.run(add)
         assert session.run(v) == 3.0
+
+
+@pytest.mark.parametrize("source", ["constant", "data", "feed"])
+def test_a_long_chain_of_arithmetic_gives_a_shape(source: str) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x, k = tf.placeholder(tf.float32, [None], name="x"), tf.placeholder(tf.int32, [], name="k")
+        n = {"constant": tf.constant(2), "data": tf.shape(x)[0], "feed": k}[source]
+        for _ in range(400):
+            n = n + 1
+        assert session.run(tf.shape(tf.zeros([n])), {x: [1.0, 2.0], k: 2}) == [402]
+
+
+def test_arithmetic_that_uses_each_value_twice_gives_a_shape() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x, k = tf.placeholder(tf.float32, [None], name="x"), tf.placeholder(tf.int32, [], name="k")
+        for start in (tf.shape(x)[0] - 2, k - 2):
+            n = start
+            for _ in range(60):  # as a tree, 2 ** 60 nodes
+                n = n + n
+            assert session.run(tf.zeros([n]), {x: [1.0, 2.0], k: 2}).shape == (0,)

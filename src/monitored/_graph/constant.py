@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,35 +55,54 @@ def shape_value(op: Operation, sizes: tuple[int | None, ...] | None) -> Array | 
     return np.asarray(sizes if op.type == "Shape" else np.prod(sizes, dtype=np.int64), dtype)  # type: ignore[arg-type]
 
 
-def constant_value(tensor: Any) -> Array | None:
+def constant_value(tensor: Any, found: dict[Tensor, Array | None] | None = None) -> Array | None:
     """The value of a tensor if it is known from the graph alone.
 
     Args:
         tensor: A `Tensor`, or a value that is returned as an array.
+        found: What has been found about other tensors; it is added to, so that nothing is looked at twice.
 
     Returns:
         The value, or None when it depends on feeds, variables or randomness.
     """
     if getattr(tensor, "op", None) is None:
         return np.asarray(tensor)
-    return _constant_value(tensor, {})
+    return _constant_value(tensor, {} if found is None else found)
 
 
 def _constant_value(tensor: Tensor, found: dict[Tensor, Array | None]) -> Array | None:
-    """As `constant_value`; keeps what it finds on the way, since shape arithmetic uses the same values often."""
-    op = tensor.op
-    if op.type == "Const":
-        value: Array = op._attrs["value"]
-        return value
-    if op.type in ("Shape", "Size", "Rank"):
-        return shape_value(op, op.inputs[0].shape.sizes)
-    if tensor not in found:
-        captured = op.graph._captured_tensor(tensor)
-        if captured is not None:
-            found[tensor] = _constant_value(captured, found)
-        else:
-            found[tensor] = fold(op, tensor.value_index, lambda t: _constant_value(t, found))
+    """As `constant_value`; keeps what it finds on the way, since shape arithmetic uses the same values often.
+
+    It goes from the sources down, without recursion: a counter of an unrolled loop is a long chain.
+    """
+    pending = [tensor]
+    while pending:
+        current = pending[-1]
+        op = current.op
+        if op.type == "Const":
+            found[current] = op._attrs["value"]
+        elif op.type in ("Shape", "Size", "Rank"):
+            found[current] = shape_value(op, op.inputs[0].shape.sizes)
+        elif current not in found:
+            captured = op.graph._captured_tensor(current)
+            sources = (captured,) if captured is not None else op.inputs if op.op_def.fold is not None else ()
+            missing = _first_missing(sources, found)
+            if missing is not None:
+                pending.append(missing)
+                continue
+            found[current] = fold(op, current.value_index, found.get) if captured is None else found[captured]
+        pending.pop()
     return found[tensor]
+
+
+def _first_missing(tensors: Sequence[Tensor], found: dict[Tensor, Array | None]) -> Tensor | None:
+    """The first tensor not looked at yet, unless one before it is known to have no value."""
+    for tensor in tensors:
+        if tensor not in found:
+            return tensor
+        if found[tensor] is None:
+            return None
+    return None
 
 
 def constant_value_as_shape(tensor: Tensor) -> TensorShape:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from monitored import errors
 from monitored._graph import dtypes
@@ -51,12 +52,19 @@ def is_source(tensor: Tensor, fed: frozenset[Tensor]) -> bool:
     return tensor in fed or tensor.op.type == "Const" or variable_read_by(tensor, fed) is not None
 
 
-def is_foldable(tensor: Tensor, given: Iterable[Tensor]) -> bool:
-    """Whether the host can compute a tensor with NumPy from given tensors and constants."""
-    if tensor in given or constant_value(tensor) is not None:
-        return True
-    op = tensor.op
-    return op.op_def.fold is not None and all(is_foldable(t, given) for t in op.inputs)
+def is_foldable(tensor: Tensor, given: Iterable[Tensor], found: dict[Tensor, Any]) -> bool:
+    """Whether the host can compute a tensor with NumPy from given tensors and constants (kept in `found`)."""
+    looked_at: set[Tensor] = set()
+    stack = [tensor]
+    while stack:
+        one = stack.pop()
+        if one in looked_at or one in given or constant_value(one, found) is not None:
+            continue
+        if one.op.op_def.fold is None:
+            return False
+        looked_at.add(one)
+        stack.extend(one.op.inputs)
+    return True
 
 
 @dataclass(slots=True)
@@ -116,7 +124,8 @@ class _Builder:
         """Device operations for the host: on strings, or needed to compile a segment and computed from host values."""
         self.folded.update(op for op in self.order if _handles_strings(op) and not self._is_host(op))
         given = fed | {t for op in self.order if self.effects[op].host or op in self.hosted for t in op.outputs}
-        stack = [t for t in self.static if t not in given and is_foldable(t, given)]
+        found: dict[Tensor, Any] = {}
+        stack = [t for t in self.static if t not in given and is_foldable(t, given, found)]
         while stack:
             tensor = stack.pop()
             if tensor in given or tensor.op.type == "Const" or tensor.op in self.folded:

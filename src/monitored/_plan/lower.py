@@ -122,6 +122,7 @@ class Lowering:
         self._boundary = boundary
         self._outer = given
         self._known: dict[Tensor, np.ndarray[Any, Any]] = {}
+        self._constants: dict[Tensor, Any] = {}  # what the graph alone tells of tensors, or None
         self._pullbacks: dict[Operation, Any] = {}
 
     def run(self, ops: Sequence[Operation]) -> None:
@@ -179,9 +180,7 @@ class Lowering:
             NeedStatic: If it is not known.
         """
         found = self._known.get(tensor)
-        if found is None:
-            found = self._known[tensor] = self._find_known(tensor)
-        return found
+        return self._find_known(tensor) if found is None else found
 
     def _demanded(self, tensor: Tensor) -> Tensor:
         """The tensor to compute beforehand so that another is known: what `known` asks for."""
@@ -199,9 +198,28 @@ class Lowering:
             return None
 
     def _find_known(self, tensor: Tensor) -> np.ndarray[Any, Any]:
+        """The value of a tensor, from those of its inputs where need be: without recursion, for chains are long."""
+        stack = [tensor]
+        while stack:
+            one = stack[-1]
+            if one not in self._known:
+                value = self._known_at_once(one)
+                missing = [] if value is not None else [t for t in one.op.inputs if t not in self._known]
+                if missing:
+                    stack.append(missing[0])
+                    continue
+                if value is None:
+                    value = fold(one.op, one.value_index, self._known.get)
+                    assert value is not None
+                self._known[one] = value
+            stack.pop()
+        return self._known[tensor]
+
+    def _known_at_once(self, tensor: Tensor) -> np.ndarray[Any, Any] | None:
+        """The value of a tensor if it does not take those of its inputs."""
         if tensor in self.static:
             return self.static[tensor]
-        constant = constant_value(tensor)
+        constant = constant_value(tensor, self._constants)
         if constant is not None:
             return constant
         computed = self.values.get(tensor)
@@ -217,11 +235,9 @@ class Lowering:
             value = shape_value(op, np.shape(self.value(op.inputs[0])))
             assert value is not None
             return value
-        if tensor in self._boundary or is_foldable(tensor, self._boundary) or op.op_def.fold is None:
+        if tensor in self._boundary or is_foldable(tensor, self._boundary, self._constants) or op.op_def.fold is None:
             raise NeedStatic(tensor)
-        value = fold(op, tensor.value_index, self.known)
-        assert value is not None
-        return value
+        return None
 
     def _has(self, tensor: Tensor) -> bool:
         return tensor in self.values or tensor in self.static or tensor.op.type == "Const" or (
