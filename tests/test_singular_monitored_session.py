@@ -507,8 +507,16 @@ def test_close_calls_end_then_stops_the_queue_runners_then_closes_the_session() 
     hooks = [Looks(log, "first"), Looks(log, "second")]
     session = tf.train.SingularMonitoredSession(hooks)
     raw = session.raw_session()
+    close_raw = raw.close
+
+    def close() -> None:
+        alive = any(thread.is_alive() for thread in queue.threads)
+        log.append(f"session closed, threads {'running' if alive else 'ended'}")
+        close_raw()
+
+    raw.close = close
     session.close()
-    assert log[-2:] == ["first.end", "second.end"]
+    assert log[-3:] == ["first.end", "second.end", "session closed, threads ended"]
     assert [(hook.alive, hook.value) for hook in hooks] == [(True, 1.0)] * 2
     assert len(queue.threads) == 2  # one that enqueues, one that cancels it when the coordinator stops
     assert not any(thread.is_alive() for thread in queue.threads)
