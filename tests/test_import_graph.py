@@ -27,6 +27,9 @@ RECORDED = [
     ("branch_gradients", "branch_gradients_else"),
     ("gradients", "gradients"),
     ("loop_gradients", "loop_gradients"),
+    ("branch_gradients_v2", "branch_gradients_v2"),
+    ("branch_gradients_v2", "branch_gradients_v2_else"),
+    ("loop_gradients_v2", "loop_gradients_v2"),
 ]
 
 

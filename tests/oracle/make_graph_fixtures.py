@@ -171,7 +171,7 @@ def branch_gradients():
     h = tf.matmul(x, w)
     h = tf1.cond(training, lambda: tf.nn.relu(h) * h, lambda: tf.tanh(h) + 1.0)
     h = tf1.cond(training, lambda: tf1.cond(tf.reduce_sum(h) > 0, lambda: tf.sigmoid(h), lambda: h), lambda: h * h)
-    dropped = tf1.layers.dropout(h, 0.5, training=training)
+    dropped = tf1.cond(training, lambda: tf1.nn.dropout(h, rate=0.5), lambda: h * 1.0, name="dropout")
     tf.identity(dropped, name="out/dropped")
     tf.identity(tf.gradients(dropped, h)[0], name="out/kept")
     gradients = tf.gradients(tf.reduce_sum(h * h), [x, w])
@@ -456,6 +456,8 @@ def main(folder):
         tf1.disable_eager_execution()
         write_control_flow(folder, "control_flow_v2", control_flow, others)
         write_effects(folder, "effects_v2", resource=True)
+        write_frozen(folder, "loop_gradients_v2", loop_gradients)
+        write_control_flow(folder, "branch_gradients_v2", branch_gradients, {"training:0": np.bool_(False)})
         write_training(folder, "train_text_v2", train_text)
 
 

@@ -19,7 +19,7 @@ from monitored._graph.graph import get_default_graph
 from monitored._graph.importer.control_flow import analyse
 from monitored._graph.importer.emit import Emitter
 from monitored._graph.importer.functions import Calls
-from monitored._graph.importer.nodes import CALLS, CONTROL_FLOW, STACKS, Node, Source, read_nodes
+from monitored._graph.importer.nodes import CONTROL_FLOW, Node, Source, is_raised, read_nodes
 from monitored._graph.importer.regions import plan_region
 from monitored._graph.opdef import find
 from monitored._graph.operation import Operation, Tensor
@@ -135,17 +135,12 @@ def _check_types(graph_def: Any, library: Mapping[str, Any]) -> None:
     for protos in (graph_def.node, *(function.node_def for function in _called(graph_def, library))):
         for proto in protos:
             kind = proto.op
-            if kind != "ControlTrigger" and kind not in library and not _is_raised(kind) and find(kind) is None:
+            if kind != "ControlTrigger" and kind not in library and not is_raised(kind) and find(kind) is None:
                 missing.setdefault(kind, []).append(proto.name)
     if missing:
         types = ", ".join(f"'{kind}'" for kind in sorted(missing))
         where = "; ".join(f"{kind}: {_few(names)}" for kind, names in sorted(missing.items()))
         raise errors.NotFoundError(None, None, f"Op type not registered {types}. The nodes of these types: {where}.")
-
-
-def _is_raised(kind: str) -> bool:
-    """Whether nodes of a type become something else here."""
-    return kind in CONTROL_FLOW or kind in STACKS or kind in CALLS
 
 
 def _few(names: list[str]) -> str:

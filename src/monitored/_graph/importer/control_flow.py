@@ -81,6 +81,7 @@ class ControlFlow:
         frame_of: Node of a loop's own machinery (`Enter`, `Merge`, `Switch`, `Exit`) -> the loop.
         branch_of: `Merge` of a branch -> its predicate, and its input for false and for true.
         alias: Node -> the output that its own outputs stand for.
+        asked_which: `Merge` nodes whose second output is used: which of the inputs was taken.
     """
 
     paths: dict[Node, Path] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class ControlFlow:
     frame_of: dict[Node, Frame] = field(default_factory=dict)
     branch_of: dict[Node, tuple[Source, Source, Source]] = field(default_factory=dict)
     alias: dict[Node, Source] = field(default_factory=dict)
+    asked_which: set[Node] = field(default_factory=set)
 
     def path(self, source: Source) -> Path:
         """Where an output stands."""
@@ -132,6 +134,7 @@ def analyse(nodes: Mapping[str, Node]) -> ControlFlow:
     if has_any:
         for node in ordered:
             _find_path(node, flow)
+            flow.asked_which.update(one for one, index in node.inputs if index == 1 and one.type in MERGE)
     return flow
 
 

@@ -10,7 +10,7 @@ from monitored._graph.effects import bodies_of
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.graph import Graph
 from monitored._graph.importer.attrs import describe
-from monitored._graph.importer.control_flow import ControlFlow, Frame
+from monitored._graph.importer.control_flow import ControlFlow, Frame, unsupported
 from monitored._graph.importer.loop_gradients import (
     LoopStacks,
     Stack,
@@ -18,7 +18,7 @@ from monitored._graph.importer.loop_gradients import (
     emit_stack_node,
     sums_gradient_arrays,
 )
-from monitored._graph.importer.nodes import STACKS, Library, Node, Source
+from monitored._graph.importer.nodes import OPTIONALS, STACKS, Library, Node, Source
 from monitored._graph.importer.regions import Branch, Item, Loop, Plain, Region
 from monitored._graph.opdef import OpDef
 from monitored._graph.operation import Operation, Tensor
@@ -32,6 +32,7 @@ _ARRAYS: Final = frozenset({
     "TensorListScatterIntoExistingList", "TensorListSplit", "TensorListResize", "EmptyTensorList", "TensorListPushBack",
     "TensorListPopBack",
 })  # fmt: skip
+_PASS_ON: Final = frozenset({"Identity", "ZerosLike", "Add", "AddV2", "AddN"})
 _FLOWS: Final = frozenset({"flow", "flow_out", "handle", "output_handle"})
 
 __all__ = ["Emitter", "common_shape", "loop_shapes"]
@@ -127,6 +128,9 @@ class Emitter:
         if node.type in STACKS:
             emit_stack_node(self, node)
             return
+        if node.type in OPTIONALS:
+            self._optional(node)
+            return
         if node.definition is None or node.type in ("If", "While"):
             self.calls.emit(self, node)
             return
@@ -151,6 +155,16 @@ class Emitter:
             op._device = node.proto.device
         self.ops[node] = op
         self._take_outputs(node, op)
+
+    def _optional(self, node: Node) -> None:
+        """Lets an optional value be the value; that of `OptionalNone` gets its type where it meets another."""
+        if node.type == "OptionalNone":
+            op = self.make("Absent", [], node.name, {"dtype": dtypes.float32})
+            self.values[node, 0], self.ops[node] = op._outputs[0], op
+        elif len(node.inputs) != 1 or len(node.attrs.get("output_types", [None])) != 1:
+            raise unsupported(node, "only optional values of one tensor are known.")
+        else:
+            self.values[node, 0] = self.tensor(node.inputs[0])
 
     def make(
         self, op_type: str, inputs: Sequence[Tensor], name: str, attrs: dict[str, Any], controls: Iterable[Node] = ()
@@ -180,7 +194,7 @@ class Emitter:
         return None
 
     def _take_outputs(self, node: Node, op: Operation) -> None:
-        is_flow = node.type == "Identity" and op.inputs[0] in self.flows
+        is_flow = node.type in ("Identity", "ZerosLike") and op.inputs[0] in self.flows
         for index, tensor in enumerate(op._outputs):
             self.values[node, index] = tensor
             is_array = node.type in _ARRAYS and op.op_def.outputs[index].name in _FLOWS
@@ -212,8 +226,10 @@ class Emitter:
 
     def _check_inputs(self, node: Node, inputs: list[Tensor], attrs: dict[str, Any], definition: OpDef) -> None:
         """Checks types as TensorFlow does, and fills in those that only the inputs tell."""
-        if node.type == "Identity" and inputs[0] in self.flows:
-            attrs["T"] = inputs[0].dtype.base_dtype  # a token of type float32 in TensorFlow
+        for tensor in inputs:
+            # Tokens of type float32, and variants, in TensorFlow.
+            if attrs.get("T") == dtypes.variant or (tensor in self.flows and node.type in _PASS_ON):
+                attrs["T"] = tensor.dtype.base_dtype
         expected: list[tuple[dtypes.DType | None, bool]] = []
         for arg in definition.inputs:
             if arg.type_list_attr:
@@ -384,7 +400,7 @@ class Emitter:
         for merge, tensor in zip(merges, op._outputs, strict=False):
             named = self.identity(tensor, merge.name, self.waits(merge))
             self.values[merge, 0], self.ops[merge] = named, named.op
-            if any((merge, 1) in node.inputs for node in self.nodes.values()):
+            if merge in flow.asked_which:
                 self.values[merge, 1] = self._which(merge, predicate)
         self.values.update(zip(branch.shared, op._outputs[len(merges) :], strict=True))
 

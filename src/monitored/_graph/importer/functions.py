@@ -64,6 +64,8 @@ class Calls:
             for part in bodies:  # one side has effects only, or neither
                 if len(part.outputs) == node.count:
                     part.outputs.append(_ran(part, []))
+        for place, results in enumerate(zip(*(part.outputs for part in bodies), strict=True)):
+            self._give_type(emitter, bodies, place, results)
         if predicate.dtype.base_dtype != dtypes.bool_:
             zero = emitter.make("ZerosLike", [predicate], f"{node.name}/zero", {"T": predicate.dtype.base_dtype})
             attrs = {"T": predicate.dtype.base_dtype, "incompatible_shape_error": True}
@@ -71,6 +73,15 @@ class Calls:
         op = emitter.make_if(node.name, predicate, bodies[0], bodies[1], emitter.waits(node), inputs[1:])
         emitter.ops[node] = op
         emitter.values.update(((node, i), tensor) for i, tensor in enumerate(op._outputs))
+
+    @staticmethod
+    def _give_type(emitter: Emitter, bodies: list[FuncGraph], place: int, results: tuple[Tensor, ...]) -> None:
+        """Gives what only one side of a branch computes the same type on the other side."""
+        is_absent = [_behind_identity(t).op.type == "Absent" for t in results]
+        if is_absent[0] != is_absent[1]:
+            absent, other = is_absent.index(True), results[is_absent.index(False)]
+            attrs = {"dtype": other.dtype.base_dtype}
+            bodies[absent].outputs[place] = bodies[absent].create_op("Absent", [], attrs=attrs)._outputs[0]
 
     # -- loops ----------------------------------------------------------------------------------------------
 
@@ -262,6 +273,12 @@ def _named(emitter: Emitter, node: Node, results: list[Tensor]) -> Operation:
         if tensor in emitter.flows:
             emitter.flows.add(named)
     return op
+
+
+def _behind_identity(tensor: Tensor) -> Tensor:
+    while tensor.op.type == "Identity":
+        tensor = tensor.op.inputs[0]
+    return tensor
 
 
 def _ran(part: FuncGraph, waits: list[Operation]) -> Tensor:

@@ -11,7 +11,7 @@ from monitored._graph.importer.attrs import attributes, python_value
 from monitored._graph.opdef import Arg, OpDef, find
 from monitored._graph.shapes import TensorShape
 
-__all__ = ["CALLS", "CONTROL_FLOW", "STACKS", "Library", "Node", "Source", "read_nodes"]
+__all__ = ["CALLS", "CONTROL_FLOW", "OPTIONALS", "STACKS", "Library", "Node", "Source", "is_raised", "read_nodes"]
 
 # TensorFlow 1's control flow, which is raised to functional operations: type -> number of outputs.
 CONTROL_FLOW: Final[Mapping[str, int]] = {
@@ -20,6 +20,8 @@ CONTROL_FLOW: Final[Mapping[str, int]] = {
 }  # fmt: skip
 # Stacks pass values from a loop to that of its gradient.
 STACKS: Final[Mapping[str, int]] = {"StackV2": 1, "StackPushV2": 1, "StackPopV2": 1, "StackCloseV2": 0}
+# Optional values pass what a branch computes to that of its gradient; they hold one tensor each.
+OPTIONALS: Final = frozenset({"OptionalNone", "OptionalFromValue", "OptionalGetValue"})
 # Operations that run functions of the library: type -> the attribute with the types of the outputs.
 CALLS: Final[Mapping[str, str]] = {
     "If": "Tout", "StatelessIf": "Tout", "While": "T", "StatelessWhile": "T", "Case": "Tout", "StatelessCase": "Tout",
@@ -116,11 +118,13 @@ def read_nodes(
 def _read(proto: Any, position: int, name: str, library: Library, given: Mapping[str, Any]) -> Node:
     kind = proto.op
     node = Node(proto.name, kind, position, proto=proto)
-    if kind in CONTROL_FLOW or kind in STACKS or kind in CALLS or kind in library:
+    if is_raised(kind) or kind in library:
         node.attrs = {key: python_value(value, given, key.startswith("_")) for key, value in proto.attr.items()}
         node.shapes = node.attrs.pop("_output_shapes", [])
         if kind in CONTROL_FLOW or kind in STACKS:
-            node.count = (CONTROL_FLOW.get(kind) or STACKS.get(kind)) or 0
+            node.count = CONTROL_FLOW.get(kind) or STACKS.get(kind) or 0
+        elif kind in OPTIONALS:
+            node.count = 1
         elif kind in CALLS:
             node.count = len(node.attrs.get(CALLS[kind], ()))
         else:
@@ -132,6 +136,11 @@ def _read(proto: Any, position: int, name: str, library: Library, given: Mapping
     node.attrs, node.shapes = attributes(proto, definition, name, given)
     node.count = sum(_size(arg, node.attrs) for arg in definition.outputs)
     return node
+
+
+def is_raised(kind: str) -> bool:
+    """Whether nodes of a type become something else here."""
+    return kind in CONTROL_FLOW or kind in STACKS or kind in OPTIONALS or kind in CALLS
 
 
 def _size(arg: Arg, attrs: Mapping[str, Any]) -> int:
