@@ -76,6 +76,13 @@ def test_in_a_scope_everything_stands_in_the_scope(graph: tf.Graph, name: str) -
         np.testing.assert_allclose(loss, run.losses[run.before], rtol=1e-5)
 
 
+def test_a_name_scope_around_the_import_holds_it() -> None:
+    with tf.name_scope("outer"):
+        saver = tf.train.import_meta_graph(Recording("train_text").path + ".meta")
+    assert saver.saver_def.restore_op_name == "outer/save/restore_all"
+    assert all(v.name.startswith("outer/model/") for v in tf.global_variables())
+
+
 def test_collections_come_back(graph: tf.Graph) -> None:
     run = Recording("train_cnn")
     tf.train.import_meta_graph(run.path + ".meta")

@@ -73,7 +73,7 @@ def import_meta_graph(
     with graph.as_default():
         outer = graph.get_name_scope()
         scope = graph.unique_name(import_scope, mark_as_used=False) if import_scope else outer
-        import_graph_def(graph_def, input_map=input_map, name=import_scope or "")
+        import_graph_def(graph_def, input_map=input_map, name=import_scope or (f"{outer}/" if outer else ""))
         imported = _restore_collections(
             graph, meta.collection_def, scope, {unbound_inputs_col_name}, restore_collections_predicate
         )
