@@ -11,8 +11,10 @@ from monitored._train.hooks.nan_tensor import NanLossDuringTrainingError, NanTen
 from monitored._train.hooks.profiler import ProfilerHook
 from monitored._train.hooks.step_counter import StepCounterHook
 from monitored._train.hooks.stop_after_duration import StopAfterDurationHook
+from monitored._train.hooks.stop_after_n_evals import StopAfterNEvalsHook
 from monitored._train.hooks.stop_at_step import StopAtStepHook
 from monitored._train.hooks.stop_on_signal import StopOnSignalHook
+from monitored._train.hooks.summary_at_end import SummaryAtEndHook
 from monitored._train.hooks.summary_saver import SummarySaverHook
 from monitored._train.hooks.timer import SecondOrStepTimer
 from monitored._train.hooks.watchdog import WatchdogHook
@@ -32,8 +34,10 @@ __all__ = [
     "SecondOrStepTimer",
     "StepCounterHook",
     "StopAfterDurationHook",
+    "StopAfterNEvalsHook",
     "StopAtStepHook",
     "StopOnSignalHook",
+    "SummaryAtEndHook",
     "SummarySaverHook",
     "WatchdogHook",
 ]
