@@ -277,9 +277,12 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("message", BAD_FILES)
-def test_a_file_that_is_wrong_is_told_so(message: str) -> None:
+def test_a_file_that_is_wrong_is_told_so_and_adds_nothing(graph: tf.Graph, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tf.import_graph_def(parsed(BAD_FILES[message]))
+    assert names(graph) == []
+    tf.import_graph_def(parsed(CONSTANT), name="")
+    assert names(graph) == ["A"]
 
 
 def test_all_unknown_types_are_listed_and_nothing_is_added(graph: tf.Graph) -> None:

@@ -56,6 +56,8 @@ def extract_sub_graph(graph_def: Any, dest_nodes: Iterable[str]) -> Any:
         if name not in kept:
             kept.add(name)
             names.extend(_node_name(text) for text in nodes[name].input)
+            if nodes[name].op == "VJP":  # the gradient of an operation, which it names
+                names.append(nodes[name].attr["forward"].s.decode())
     graph = _new_graph(graph_def)
     graph.node.extend(node for node in graph_def.node if node.name in kept)
     return graph

@@ -5,17 +5,19 @@
     regions       what goes into the graph and into each body, in order             (`regions`)
     emit          the operations; calls of functions as bodies, or written out      (`emit`, `functions`)
 
-Nothing is added to the graph before the whole file has been read and understood.
+Nothing is added to the graph before the whole file has been read and understood; and what was added is taken back when
+an operation turns out not to fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from monitored import errors
 from monitored._graph import build
-from monitored._graph.graph import get_default_graph
+from monitored._graph.graph import Graph, get_default_graph
 from monitored._graph.importer.control_flow import analyse
 from monitored._graph.importer.emit import Emitter
 from monitored._graph.importer.functions import Calls
@@ -80,11 +82,28 @@ def import_graph_def(
         emitter.calls = Calls()
         emitter.values.update(given.values)
         emitter.ops.update(given.ops)
-        with graph._lock, graph.name_scope(None):
+        with graph._lock, graph.name_scope(None), _whole_or_not_at_all(graph):
             emitter.run(region.items)
     if return_elements is None:
         return None
     return [_element(text, nodes, given, emitter) for text in wanted]
+
+
+@contextmanager
+def _whole_or_not_at_all(graph: Graph) -> Iterator[None]:
+    """Takes back what has been added to a graph when the block fails."""
+    count, names = len(graph._operations), dict(graph._names_in_use)
+    try:
+        yield
+    except BaseException:
+        for op in graph._operations[count:]:
+            del graph._by_name[op.name]
+        added = set(graph._operations[count:])
+        for tensor in {tensor for op in added for tensor in op.inputs}:
+            tensor._consumers[:] = [op for op in tensor._consumers if op not in added]
+        del graph._operations[count:]
+        graph._names_in_use = names
+        raise
 
 
 _MACHINERY: Final = frozenset(CONTROL_FLOW) - {"Exit", "RefExit", "Merge", "RefMerge"}

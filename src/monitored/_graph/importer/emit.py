@@ -149,7 +149,10 @@ class Emitter:
         if node.type == "TensorArrayGradV3":
             attrs["_fresh"] = inputs[1] in self.flows and inputs[1] not in self.gradients
         if node.type == "VJP":  # ours: names the operation whose gradient it is
-            attrs["forward"] = self.ops[self.nodes[attrs["forward"]]].name
+            forward = self.nodes.get(attrs["forward"])
+            if forward not in self.ops:
+                raise ValueError(f"Node '{node.name}' is the gradient of '{attrs['forward']}', which is not there.")
+            attrs["forward"] = self.ops[forward].name
         op = self.make(node.definition.type, inputs, node.name, attrs, self.waits(node))
         if node.proto.device:
             op._device = node.proto.device
