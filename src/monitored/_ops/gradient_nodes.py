@@ -67,7 +67,10 @@ for _type, _lower in {
     "SoftsignGrad": lambda gradients, features: gradients / (1 + jnp.abs(features)) ** 2,
 }.items():
     define(_type, "gradients:T features:T -> backprops:T", _lower, infer=infer.unchanged)
-define("LeakyReluGrad", "gradients:T features:T -> backprops:T", _leaky_relu, infer=infer.unchanged, alpha=0.2)
+define(
+    "LeakyReluGrad", "gradients:T features:T -> backprops:T", _leaky_relu, infer=infer.unchanged,
+    alpha=0.2, T=dtypes.float32,
+)  # fmt: skip
 
 # From the gradient and the output.
 define(

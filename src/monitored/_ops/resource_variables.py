@@ -86,7 +86,7 @@ define(
 )  # fmt: skip
 define(
     "ResourceGather", "resource:&dtype indices:Tindices -> output:dtype", _gather, infer=_gathered,
-    grad=_gather_gradient, batch_dims=0,
+    grad=_gather_gradient, batch_dims=0, validate_indices=True,
 )  # fmt: skip
 define(
     "ResourceGatherNd", "resource:&dtype indices:Tindices -> output:dtype",
@@ -100,13 +100,16 @@ define(
 
 def _define_change(op_type: str, model: OpDef, type_attr: str, refs: dict[str, str]) -> None:
     """Defines an operation that does to resource variables what another does to references, and gives nothing."""
+    attrs = dict(model.attrs) if type_attr == "T" else {}
+    if op_type.startswith("ResourceScatterNd"):
+        attrs["use_locking"] = True
     parts = []
     for arg in model.inputs:
         kind = type_attr if arg.type_attr == "T" else arg.type_attr or (arg.dtype.name if arg.dtype else "")
         parts.append(f"{refs.get(arg.name, arg.name)}:{'&' if arg.is_ref else ''}{kind}")
     define(
         op_type, f"{' '.join(parts)} ->", model.lower, updates=model.updates, overwrites=model.overwrites, no_grad=True,
-        infer=lambda op: (), **(model.attrs if type_attr == "T" else {}),
+        infer=lambda op: (), **attrs,
     )  # fmt: skip
 
 

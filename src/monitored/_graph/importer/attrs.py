@@ -19,6 +19,19 @@ _NEUTRAL: Final[Mapping[str, Any]] = {
     "index_type": dtypes.int32,
     "Tk": dtypes.int32,
 }
+# Types that a file may leave out, where the definitions here have no default.
+_TYPES: Final[Mapping[tuple[str, str], dtypes.DType]] = {
+    ("Angle", "T"): dtypes.complex64,
+    ("Complex", "T"): dtypes.float32,
+    ("ComplexAbs", "T"): dtypes.complex64,
+    ("Conj", "T"): dtypes.complex64,
+    ("HistogramSummary", "T"): dtypes.float32,
+    ("Imag", "T"): dtypes.complex64,
+    ("ImageSummary", "T"): dtypes.float32,
+    ("NextAfter", "T"): dtypes.float32,
+    ("Real", "T"): dtypes.complex64,
+    ("SparseTensorDenseMatMul", "Tindices"): dtypes.int64,
+}
 # These are hints, or say what other attributes do already.
 _HINTS: Final = frozenset({
     "grad_a", "grad_b", "grad_x", "grad_y", "incompatible_shape_error", "lower_using_switch_merge",
@@ -60,6 +73,8 @@ def attributes(
         if key not in found and default is not REQUIRED:
             found[key] = dtypes.as_dtype(default) if key in types and isinstance(default, str) else default
     for key in (*types, *definition.attrs):
+        if key not in found and (definition.type, key) in _TYPES:
+            found[key] = _TYPES[definition.type, key]
         if key not in found and not key.startswith("_"):
             raise ValueError(f"NodeDef missing attr '{key}' from {describe(definition)}; NodeDef: {{{{node {name}}}}}")
     for arg in (*definition.inputs, *definition.outputs):
