@@ -3,6 +3,7 @@
 #   make demo     train on handwritten digits; stop it, run it again, and it goes on where it was
 #   make test     what has to hold before a change is merged: lint, types, examples, tests
 #   make bench    time this project beside bare jax.jit and TensorFlow
+#   make oracle   have the real TensorFlows read, restore and run what this project writes, and the reverse
 #   make format   rewrite the files as `make test` wants them
 #   make clean    remove the environments and the caches
 #
@@ -23,7 +24,7 @@ endif
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check -qq
 
-.PHONY: demo test lint types examples pytest bench format clean
+.PHONY: demo test lint types examples pytest bench oracle format clean
 
 demo: $(VENV)/.examples
 	@$(RUN) examples/digits.py $(DEMO)
@@ -49,6 +50,13 @@ pytest: $(VENV)/.test
 
 bench: $(VENV)/.base
 	@$(RUN) benchmarks/run.py $(BENCH)
+
+# TensorFlow 1.15 needs a Python 3.7; without one it is passed over with a line that says so.
+oracle: $(VENV)/.test
+	@failed=0; for target in tf1 tf2; do \
+	    python=$$($(RUN) benchmarks/environments.py $$target) || continue; \
+	    for check in tests/oracle/check_*.py; do \
+	        echo "$$check $$target"; $(RUN) $$check $$python || failed=1; done; done; exit $$failed
 
 format: $(VENV)/.test
 	$(RUN) -m ruff check --fix .

@@ -52,3 +52,10 @@ def python_for(target: str) -> str:
             raise RuntimeError(f"{folder.name} could not be made: {reason}")
     stamp.write_text(requirements)
     return str(python)
+
+
+if __name__ == "__main__":
+    try:
+        print(python_for(sys.argv[1]))
+    except RuntimeError as error:
+        sys.exit(str(error))
