@@ -249,9 +249,16 @@ def loop_gradients():
     mapped = tf1.map_fn(lambda v: tf.exp(v) * w, x)
     scanned = tf1.scan(lambda a, v: a * v + tf.tanh(v), x)
     folded = tf1.foldl(lambda a, v: a * v + v * v, x)
+
+    def step(i, v, array):
+        v = tf.tanh(v * w + x)
+        return i + 1, v, array.write(i, v)
+
+    # As of a recurrent network of which only the last state is used: nothing comes back to the array.
+    state = tf1.while_loop(lambda i, v, a: i < n, step, [0, x, tf1.TensorArray(tf.float32, size=n)])[1]
     fetches = []
     for name, value in [("powers", powers), ("doubled", doubled), ("mapped", mapped), ("scanned", scanned),
-                        ("folded", folded)]:  # fmt: skip
+                        ("folded", folded), ("state", state)]:  # fmt: skip
         for source, label in ((x, "x"), (w, "w")):
             gradient = tf.gradients(tf.sin(value), source)[0]
             if gradient is not None:
