@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import jax
@@ -81,16 +82,31 @@ def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> 
     return function
 
 
-def _differentiated(ops: Sequence[Operation]) -> dict[Operation, Operation]:
-    """The operations whose gradient is in the segment too: they are lowered once, through `jax.vjp`."""
+@dataclass(frozen=True, slots=True)
+class Differentiation:
+    """How an operation is differentiated in a segment, by all of its gradients there together.
+
+    Attributes:
+        wrt: The positions of the inputs whose gradients are wanted.
+        given: The positions of the outputs whose gradients are given.
+    """
+
+    wrt: tuple[int, ...]
+    given: tuple[int, ...]
+
+
+def _differentiated(ops: Sequence[Operation]) -> dict[Operation, Differentiation]:
+    """The operations with gradients in the segment: they are lowered once, through `jax.vjp`."""
     inside = set(ops)
-    pairs = {}
+    wrt: dict[Operation, set[int]] = {}
+    given: dict[Operation, set[int]] = {}
     for op in ops:
         if op.type == "VJP":
             forward = _forward_of(op)
             if forward in inside:
-                pairs[forward] = op
-    return pairs
+                wrt.setdefault(forward, set()).update(op._attrs["wrt"])
+                given.setdefault(forward, set()).update(op._attrs["given"])
+    return {op: Differentiation(tuple(sorted(wrt[op])), tuple(sorted(given[op]))) for op in wrt}
 
 
 class Lowering:
@@ -100,7 +116,7 @@ class Lowering:
         values: What has been computed so far.
         static: The values known before compiling.
         state: The current values of variables and random streams.
-        differentiated: Operations with a gradient among the operations being lowered.
+        differentiated: Operations with gradients among the operations being lowered.
         differentiating: Whether what is being lowered will be differentiated by JAX.
         replaced: Functions that take the place of some operations' lowerings.
     """
@@ -116,7 +132,7 @@ class Lowering:
         self.values = values
         self.static = static
         self.state = state
-        self.differentiated: dict[Operation, Operation] = {}
+        self.differentiated: dict[Operation, Differentiation] = {}
         self.differentiating = False
         self.replaced: dict[Operation, Callable[[Lowering], Sequence[Array]]] = {}
         self._boundary = boundary
@@ -249,28 +265,41 @@ class Lowering:
     def _lower(self, op: Operation) -> Sequence[Array]:
         if op in self.replaced:
             return self.replaced[op](self)
-        gradient = self.differentiated.get(op)
-        if op.type == "VJP" and gradient is None:
-            pullback = self._pullbacks.get(_forward_of(op))
-            if pullback is not None:
-                return list(pullback([jnp.asarray(self.value(t)) for t in op.inputs[_count_forward_inputs(op) :]]))
+        differentiation = self.differentiated.get(op)
+        if op.type == "VJP" and differentiation is None and _forward_of(op) in self._pullbacks:
+            return self._pulled_back(op)
         call, arguments = self._function(op), self._arguments(op)
-        if gradient is None:
+        if differentiation is None:
             outputs, updates = call(arguments)
             self.state.update(updates)
             return outputs
-        wrt: Sequence[int] = gradient._attrs["wrt"]
+        wrt, given = differentiation.wrt, differentiation.given
 
         def differentiable(*chosen: Array) -> tuple[list[Array], tuple[Sequence[Array], State]]:
             with self._differentiating():
                 outputs, updates = call(_with(arguments, wrt, chosen))
-            return [outputs[i] for i in gradient._attrs["given"]], (outputs, updates)
+            return [outputs[i] for i in given], (outputs, updates)
 
         primals = [jnp.asarray(arguments[i]) for i in wrt]
-        _, pullback, (outputs, updates) = jax.vjp(differentiable, *primals, has_aux=True)
-        self._pullbacks[op] = pullback
+        results, pullback, (outputs, updates) = jax.vjp(differentiable, *primals, has_aux=True)
+        self._pullbacks[op] = pullback, results
         self.state.update(updates)
         return outputs
+
+    def _pulled_back(self, op: Operation) -> Sequence[Array]:
+        """A gradient by the pullback that was kept, which may serve several gradients of the operation."""
+        forward = _forward_of(op)
+        pullback, results = self._pullbacks[forward]
+        differentiation = self.differentiated[forward]
+        received = dict(zip(op._attrs["given"], op.inputs[_count_forward_inputs(op) :], strict=True))
+        gradients = pullback(
+            [
+                jnp.asarray(self.value(received[i])) if i in received else jnp.zeros(result.shape, result.dtype)
+                for i, result in zip(differentiation.given, results, strict=True)
+            ]
+        )
+        by_position = dict(zip(differentiation.wrt, gradients, strict=True))
+        return [by_position[i] for i in op._attrs["wrt"]]
 
     def _function(self, op: Operation) -> PureFunction:
         """An operation as a pure function of its input values, giving outputs and new values of state."""
