@@ -378,7 +378,7 @@ class Lowering:
         wrt, given = op._attrs["wrt"], op._attrs["given"]
         # Compile-time values (shapes, axes) stay what they are; the others come with each call.
         fixed = self._known_inputs(forward)
-        self.differentiated.setdefault(forward, op)  # a loop is lowered otherwise when it is differentiated
+        self.differentiated.setdefault(forward, Differentiation(tuple(wrt), tuple(given)))  # a loop asks for it
         function = self._function(forward)
 
         def call(values: list[Array]) -> tuple[Sequence[Array], State]:
