@@ -18,6 +18,7 @@ from monitored._graph.constant import constant_value
 from monitored._graph.effects import VARIABLE_TYPES, Effects, bodies_of, effects_of, variable_read_by
 from monitored._graph.func_graph import FuncGraph
 from monitored._graph.operation import Operation, Tensor
+from monitored._plan.guard import is_guarded
 from monitored._plan.plan import HostStep, Plan, Segment
 
 
@@ -83,7 +84,7 @@ class _Builder:
     def build(self) -> Plan:
         fed = frozenset(self.feeds)
         needed = self._needed(fed)
-        self.order = _in_program_order(needed)
+        self.order = in_program_order(needed)
         self.effects = {op: effects_of(op, fed) for op in self.order}
         self._find_folded(fed)
         self._find_waits(fed)
@@ -246,7 +247,10 @@ class _Builder:
                 reads[op] = None
             writes.update(dict.fromkeys(effects.writes))
             outputs.extend(t for t in op.outputs if t in wanted)
+        guarded = is_guarded(ops)
         for state in writes:
+            if guarded and state.type in VARIABLE_TYPES:
+                reads[state] = None  # it may have to keep its value
             for tensor in early.pop(state, []):
                 reads[state] = None
                 outputs.append(tensor)
@@ -268,7 +272,7 @@ def _handles_strings(op: Operation) -> bool:
     return any(t.dtype.base_dtype == dtypes.string for t in (*op.inputs, *op._outputs))
 
 
-def _in_program_order(needed: set[Operation]) -> list[Operation]:
+def in_program_order(needed: set[Operation]) -> list[Operation]:
     """The operations in the order of their creation, each after what it waits for."""
     ordered = sorted(needed, key=lambda op: op._id)
     done: set[Operation] = set()

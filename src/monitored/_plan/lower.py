@@ -26,6 +26,7 @@ from monitored._graph.graph import Graph
 from monitored._graph.opdef import ShapesVary, StaticNeeded
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.build import is_foldable
+from monitored._plan.guard import Guard
 from monitored._plan.plan import Segment
 
 Array = Any
@@ -62,14 +63,17 @@ def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> 
     """
     static = dict(zip(segment.static, statics, strict=True))
     count_state = len(segment.updates) + len(segment.reads)
+    guard = Guard(segment.ops)
 
     def function(*args: Array) -> tuple[list[Array], list[Array]]:
         state = dict(zip((*segment.updates, *segment.reads), args[:count_state], strict=True))
         at_start = dict(state)
         values: dict[Tensor, Array] = dict(zip(segment.inputs, args[count_state:], strict=True))
         scope = Lowering(values, static, state, boundary=frozenset(segment.inputs), given=None)
-        scope.differentiated = _differentiated(segment.ops)
+        scope.differentiated = differentiated(segment.ops)
+        scope.replaced.update(guard.replaced())
         scope.run(segment.ops)
+        guard.select(scope, at_start)
         outputs = []
         for tensor in segment.outputs:
             variable = variable_read_by(tensor, values)
@@ -95,7 +99,7 @@ class Differentiation:
     given: tuple[int, ...]
 
 
-def _differentiated(ops: Sequence[Operation]) -> dict[Operation, Differentiation]:
+def differentiated(ops: Sequence[Operation]) -> dict[Operation, Differentiation]:
     """The operations with gradients in the segment: they are lowered once, through `jax.vjp`."""
     inside = set(ops)
     wrt: dict[Operation, set[int]] = {}

@@ -19,6 +19,7 @@ import numpy as np
 from monitored import errors
 from monitored._graph.effects import bodies_of, effects_of
 from monitored._graph.operation import Operation, Tensor
+from monitored._plan.build import in_program_order
 from monitored._plan.lower import NeedHost, NeedStatic, lower_segment
 from monitored._plan.plan import Segment
 from monitored._run.activity import activity
@@ -274,7 +275,7 @@ def _merged(one: Segment, other: Segment) -> Segment | None:
     """A segment that does what both do, `one` itself if it does; None unless that is little more than either."""
     if set(one.inputs) != set(other.inputs):
         return None
-    ops = sorted({*one.ops, *other.ops}, key=lambda op: op._id)
+    ops = in_program_order({*one.ops, *other.ops})
     outputs = tuple(dict.fromkeys((*one.outputs, *other.outputs)))
     for part in (one, other):
         extra = _work(set(ops) - set(part.ops), set(outputs) - set(part.outputs))

@@ -7,6 +7,7 @@ from monitored._train.hooks.feed_fn import FeedFnHook
 from monitored._train.hooks.final_ops import FinalOpsHook
 from monitored._train.hooks.global_step_waiter import GlobalStepWaiterHook
 from monitored._train.hooks.logging_tensor import LoggingTensorHook
+from monitored._train.hooks.nan_guard import NanGuardHook, NonFiniteUpdatesError
 from monitored._train.hooks.nan_tensor import NanLossDuringTrainingError, NanTensorHook
 from monitored._train.hooks.profiler import ProfilerHook
 from monitored._train.hooks.step_counter import StepCounterHook
@@ -28,8 +29,10 @@ __all__ = [
     "FinalOpsHook",
     "GlobalStepWaiterHook",
     "LoggingTensorHook",
+    "NanGuardHook",
     "NanLossDuringTrainingError",
     "NanTensorHook",
+    "NonFiniteUpdatesError",
     "ProfilerHook",
     "SecondOrStepTimer",
     "StepCounterHook",
