@@ -97,6 +97,23 @@ def test_second_derivatives() -> None:
             assert session.run([y, first, second], {x: 2.0}) == pytest.approx([32, 80, 160])
 
 
+def test_several_gradients_of_one_operation_in_a_run() -> None:
+    """They are of other outputs and by other inputs, and share one pullback."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        a, b = tf.constant([[2.0, 1.0], [0.0, 1.0]]), tf.constant(3.0)
+        _, u, v = tf.while_loop(lambda i, *_: i < 3, lambda i, u, v: (i + 1, tf.matmul(u, a), v * b), [0, a, b])
+        one, other = tf.gradients(tf.reduce_sum(u), a)[0], tf.gradients(v, b)[0]
+        both = tf.gradients([u, v], [a, b])
+        head, tail = tf.split(tf.stack([b, b * 2.0]), 2)
+        halves = [tf.gradients(head**2, b)[0], tf.gradients(tail**2, b)[0], tf.gradients(head * tail, b)[0]]
+        alone = [session.run(f) for f in (one, other, *both, *halves)]
+        together = session.run([one, other, *both, *halves])
+        for x, y in zip(alone, together, strict=True):
+            np.testing.assert_allclose(x, y)
+        assert together[1] == 108
+        assert together[-3:] == [6, 24, 12]
+
+
 def test_an_inner_loop_that_is_only_bounded_is_differentiated() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.placeholder(tf.float32, [])

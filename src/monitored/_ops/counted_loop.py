@@ -370,18 +370,26 @@ class _Scan:
 
     def with_gradients_after(self) -> Any:
         """The same function, whose gradients by the matrices are computed after the backward loop."""
+        counted = self._counted
+        places = [*counted.carried, *counted.writes]
+
+        def given(variables: _Arrays, collected: _Arrays) -> _Arrays:
+            """Those of the results that have gradients: zeros for the others would be added up in each turn."""
+            results = zip(places, [*variables, *collected], strict=True)
+            return [value for place, value in results if place in counted.loop.given]
 
         def forward(kernels: _Arrays, *others: Any) -> Any:
             def rest(*others: Any) -> Any:
                 carry, (collected, lefts) = self._run(kernels, *others, lefts=True)
-                return (carry, collected), lefts
+                return given(carry[0], collected), ((carry, collected), lefts)
 
-            result, pullback, lefts = jax.vjp(rest, *others, has_aux=True)
+            _, pullback, (result, lefts) = jax.vjp(rest, *others, has_aux=True)
             return result, (pullback, lefts)
 
         def backward(saved: Any, gradients: Any) -> Any:
             pullback, lefts = saved
-            of_addends, *of_others = pullback(gradients)
+            (of_variables, _), of_collected = gradients
+            of_addends, *of_others = pullback(given(of_variables, of_collected))
             # What is added to a product has the product's gradient.
             of_kernels = [
                 lax.dot_general(left, gradient, (((0, 1), (0, 1)), ((), ())))

@@ -67,6 +67,7 @@ class Loop:
         varying: The places of the other loop variables.
         initial: Their values before the first turn.
         writes: The state that the body changes.
+        given: The places of the loop variables whose gradients are given, if there are gradients.
     """
 
     def __init__(self, lowering: Any, op: Operation, values: list[Any]) -> None:
@@ -85,6 +86,8 @@ class Loop:
                 # may be differentiated has to stay the value that it is.
                 known = lowering.known_or_none(tensor) if place < len(arguments) and tensor.dtype.is_integer else None
                 self.constant[place] = value if known is None else known
+        differentiation = lowering.differentiated.get(op)
+        self.given = range(len(arguments)) if differentiation is None else differentiation.given
         effects = effects_of(op)
         self.writes = effects.writes
         self._state = dict(zip(effects.reads, state_of(lowering, op, effects.reads), strict=True))
