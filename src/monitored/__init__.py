@@ -40,8 +40,8 @@ from monitored._ops import tensor_list_ops as _tensor_list_ops  # noqa: F401
 
 # fmt: off
 from monitored import (
-    bitwise, compat, debugging, dtypes, errors, graph_util, initializers, linalg, logging, losses, math, nest, nn,
-    random, summary, train,
+    bitwise, compat, debugging, dtypes, errors, graph_util, initializers, layers, linalg, logging, losses, math, nest,
+    nn, random, summary, train,
 )
 from monitored._graph.build import constant, convert_to_tensor, register_tensor_conversion_function
 from monitored._graph.collections import (
@@ -68,6 +68,7 @@ from monitored._ops.array import (
     broadcast_dynamic_shape, broadcast_static_shape, broadcast_to, expand_dims, identity, identity_n, placeholder,
     placeholder_with_default, rank, reshape, shape, shape_n, size, squeeze, stop_gradient, transpose,
 )
+from monitored._ops.case import case, switch_case
 from monitored._ops.casts import (
     angle, bitcast, cast, complex, conj, imag, real, saturate_cast, to_bfloat16, to_complex128, to_complex64,
     to_double, to_float, to_int32, to_int64,
@@ -174,7 +175,7 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "assert_rank_at_least", "assert_rank_in", "assert_same_float_dtype", "assert_scalar", "assert_type",
     "assert_variables_initialized", "assign", "assign_add", "assign_sub", "atan", "atan2", "atanh", "batch_gather",
     "batch_to_space_nd", "betainc", "bfloat16", "bitcast", "bitwise", "bool", "boolean_mask",
-    "broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "cast", "ceil", "check_numerics",
+    "broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "case", "cast", "ceil", "check_numerics",
     "cholesky", "cholesky_solve", "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value",
     "colocate_with", "compat", "complex", "complex128", "complex64", "concat", "cond", "conj", "constant",
     "constant_initializer", "control_dependencies", "convert_to_tensor", "cos", "cosh", "count_nonzero",
@@ -189,9 +190,9 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "greater_equal", "group", "half", "hessians", "identity", "identity_n", "igamma", "igammac", "imag",
     "import_graph_def", "initialize_all_variables", "initialize_local_variables", "initialize_variables",
     "initializers", "int16", "int32", "int64", "int8", "invert_permutation", "is_finite", "is_inf", "is_nan",
-    "is_numeric_tensor", "is_variable_initialized", "jax_function", "less", "less_equal", "lgamma", "lin_space",
-    "linalg", "linspace", "local_variables", "local_variables_initializer", "log", "log1p", "logdet", "logging",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "losses", "make_ndarray", "make_template",
+    "is_numeric_tensor", "is_variable_initialized", "jax_function", "layers", "less", "less_equal", "lgamma",
+    "lin_space", "linalg", "linspace", "local_variables", "local_variables_initializer", "log", "log1p", "logdet",
+    "logging", "logical_and", "logical_not", "logical_or", "logical_xor", "losses", "make_ndarray", "make_template",
     "make_tensor_proto", "map_fn", "math", "matmul", "matrix_band_part", "matrix_determinant", "matrix_diag",
     "matrix_diag_part", "matrix_inverse", "matrix_set_diag", "matrix_solve", "matrix_transpose",
     "matrix_triangular_solve", "maximum", "meshgrid", "minimum", "mod", "model_variables",
@@ -211,7 +212,7 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "sign", "sin", "sinh", "size", "slice", "slogdet", "sort", "space_to_batch_nd", "space_to_depth",
     "sparse_placeholder", "sparse_tensor_dense_matmul", "sparse_tensor_to_dense", "sparse_to_dense", "split",
     "sqrt", "square", "squared_difference", "squeeze", "stack", "stop_gradient", "strided_slice", "string",
-    "subtract", "summary", "svd", "tan", "tanh", "tensor_scatter_add", "tensor_scatter_nd_add",
+    "subtract", "summary", "svd", "switch_case", "tan", "tanh", "tensor_scatter_add", "tensor_scatter_nd_add",
     "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "tensor_scatter_sub", "tensor_scatter_update", "tensordot",
     "tile", "to_bfloat16", "to_complex128", "to_complex64", "to_double", "to_float", "to_int32", "to_int64",
     "trace", "train", "trainable_variables", "transpose", "truediv", "truncated_normal",

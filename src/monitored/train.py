@@ -20,14 +20,18 @@ from monitored._train.checkpoint_utils import (
     CheckpointReader, NewCheckpointReader, list_variables, load_checkpoint, load_variable,
 )
 from monitored._train.coordinator import Coordinator, LooperThread
+from monitored._train.evaluation import (
+    checkpoints_iterator, evaluate_once, evaluate_repeatedly, get_or_create_eval_step, wait_for_new_checkpoint,
+)
 from monitored._train.global_step import (
     assert_global_step, create_global_step, get_global_step, get_or_create_global_step, global_step,
 )
 from monitored._train.graph_io import write_graph
-from monitored._train.hook_calls import HookCalls, Merged, new_run_metadata
 from monitored._train.hooks import (
-    CheckpointSaverHook, CheckpointSaverListener, FeedFnHook, FinalOpsHook, GlobalStepWaiterHook, LoggingTensorHook,
-    NanLossDuringTrainingError, NanTensorHook, SecondOrStepTimer, StepCounterHook, StopAtStepHook, SummarySaverHook,
+    BestCheckpointHook, CheckpointInputPipelineHook, CheckpointSaverHook, CheckpointSaverListener, FeedFnHook,
+    FinalOpsHook, GlobalStepWaiterHook, LoggingTensorHook, NanGuardHook, NanLossDuringTrainingError, NanTensorHook,
+    NonFiniteUpdatesError, ProfilerHook, SecondOrStepTimer, StepCounterHook, StopAfterDurationHook,
+    StopAfterNEvalsHook, StopAtStepHook, StopOnSignalHook, SummaryAtEndHook, SummarySaverHook, WatchdogHook,
 )
 from monitored._train.input import (
     batch, batch_join, input_producer, limit_epochs, range_input_producer, shuffle_batch, shuffle_batch_join,
@@ -40,36 +44,46 @@ from monitored._train.learning_rate_decay import (
 from monitored._train.meta_graph import export_meta_graph
 from monitored._train.meta_graph_import import import_meta_graph
 from monitored._train.monitored_session import MonitoredSession, SingularMonitoredSession
+from monitored._train.monitored_training_session import MonitoredTrainingSession
 from monitored._train.moving_averages import ExponentialMovingAverage
+from monitored._train.non_finite import NonFiniteReport, find_non_finite
 from monitored._train.optimizers import (
     AdadeltaOptimizer, AdagradOptimizer, AdamOptimizer, FtrlOptimizer, GradientDescentOptimizer, MomentumOptimizer,
     OptaxOptimizer, Optimizer, RMSPropOptimizer,
 )
 from monitored._train.queue_runner import QueueRunner, add_queue_runner, start_queue_runners
+from monitored._train.restore_plan import RestorePlan
 from monitored._train.saver import Saver
 from monitored._train.scaffold import Scaffold
 from monitored._train.session_creators import ChiefSessionCreator, SessionCreator, WorkerSessionCreator
 from monitored._train.session_manager import SessionManager
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from monitored._train.summary_iterator import summary_iterator
+from monitored._train.supervisor import Supervisor, basic_train_loop
+from monitored._train.warm_start import init_from_checkpoint, warm_start
 
 __all__ = [
-    "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "CheckpointReader", "CheckpointSaverHook",
-    "CheckpointSaverListener", "ChiefSessionCreator", "ClusterDef", "Coordinator", "ExponentialMovingAverage",
-    "FeedFnHook", "FinalOpsHook", "FtrlOptimizer", "GlobalStepWaiterHook", "GradientDescentOptimizer", "HookCalls",
-    "LoggingTensorHook", "LooperThread", "Merged", "MomentumOptimizer", "MonitoredSession",
-    "NanLossDuringTrainingError", "NanTensorHook", "NewCheckpointReader", "OptaxOptimizer", "Optimizer",
-    "QueueRunner", "RMSPropOptimizer", "Saver", "SaverDef", "Scaffold", "SecondOrStepTimer", "SessionCreator",
-    "SessionManager", "SessionRunArgs", "SessionRunContext", "SessionRunHook", "SessionRunValues",
-    "SingularMonitoredSession", "StepCounterHook", "StopAtStepHook", "SummarySaverHook", "WorkerSessionCreator",
-    "add_queue_runner", "assert_global_step", "batch", "batch_join", "checkpoint_exists", "cosine_decay",
-    "cosine_decay_restarts", "create_global_step", "exponential_decay", "export_meta_graph",
-    "generate_checkpoint_state_proto", "get_checkpoint_mtimes", "get_checkpoint_state", "get_global_step",
-    "get_or_create_global_step", "global_step", "import_meta_graph", "input_producer", "inverse_time_decay",
+    "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "BestCheckpointHook", "CheckpointInputPipelineHook",
+    "CheckpointReader", "CheckpointSaverHook", "CheckpointSaverListener", "ChiefSessionCreator", "ClusterDef",
+    "Coordinator", "ExponentialMovingAverage", "FeedFnHook", "FinalOpsHook", "FtrlOptimizer",
+    "GlobalStepWaiterHook", "GradientDescentOptimizer", "LoggingTensorHook", "LooperThread", "MomentumOptimizer",
+    "MonitoredSession", "MonitoredTrainingSession", "NanGuardHook", "NanLossDuringTrainingError", "NanTensorHook",
+    "NewCheckpointReader", "NonFiniteReport", "NonFiniteUpdatesError", "OptaxOptimizer", "Optimizer",
+    "ProfilerHook", "QueueRunner", "RMSPropOptimizer", "RestorePlan", "Saver", "SaverDef", "Scaffold",
+    "SecondOrStepTimer", "SessionCreator", "SessionManager", "SessionRunArgs", "SessionRunContext",
+    "SessionRunHook", "SessionRunValues", "SingularMonitoredSession", "StepCounterHook", "StopAfterDurationHook",
+    "StopAfterNEvalsHook", "StopAtStepHook", "StopOnSignalHook", "SummaryAtEndHook", "SummarySaverHook",
+    "Supervisor", "WatchdogHook", "WorkerSessionCreator", "add_queue_runner", "assert_global_step",
+    "basic_train_loop", "batch", "batch_join", "checkpoint_exists", "checkpoints_iterator", "cosine_decay",
+    "cosine_decay_restarts", "create_global_step", "evaluate_once", "evaluate_repeatedly", "exponential_decay",
+    "export_meta_graph", "find_non_finite", "generate_checkpoint_state_proto", "get_checkpoint_mtimes",
+    "get_checkpoint_state", "get_global_step", "get_or_create_eval_step", "get_or_create_global_step",
+    "global_step", "import_meta_graph", "init_from_checkpoint", "input_producer", "inverse_time_decay",
     "latest_checkpoint", "limit_epochs", "list_variables", "load_checkpoint", "load_variable", "natural_exp_decay",
-    "new_run_metadata", "piecewise_constant", "piecewise_constant_decay", "polynomial_decay",
-    "range_input_producer", "remove_checkpoint", "shuffle_batch", "shuffle_batch_join", "slice_input_producer",
-    "start_queue_runners", "string_input_producer", "summary_iterator", "update_checkpoint_state", "write_graph",
+    "piecewise_constant", "piecewise_constant_decay", "polynomial_decay", "range_input_producer",
+    "remove_checkpoint", "shuffle_batch", "shuffle_batch_join", "slice_input_producer", "start_queue_runners",
+    "string_input_producer", "summary_iterator", "update_checkpoint_state", "wait_for_new_checkpoint", "warm_start",
+    "write_graph",
 ]
 # fmt: on
 
