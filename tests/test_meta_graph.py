@@ -127,8 +127,21 @@ def test_the_nodes_of_tensorflows_saver_save_and_restore(name: str, tmp_path: Pa
     with tf.Session() as session:
         session.run("save/restore_all", {"save/Const:0": run.path})
         session.run("save/control_dependency:0", {"save/Const:0": copy})
-        np.testing.assert_allclose(run.go_on(session), run.losses[run.before :], rtol=1e-5, atol=1e-6)
+        loss = session.run(run.loss, run.feeds(run.before))
+    np.testing.assert_allclose(loss, run.losses[run.before], rtol=1e-5, atol=1e-6)
     assert tf.train.list_variables(copy) == tf.train.list_variables(run.path)
+
+
+@pytest.mark.parametrize("name", ["train_text", "train_text_v2"])
+def test_a_step_that_updates_rows_is_one_segment(graph: tf.Graph, name: str) -> None:
+    run = Recording(name)
+    tf.train.import_meta_graph(run.path + ".meta")
+    (unique,) = [op for op in graph.get_operations() if op.type == "Unique"]
+    assert unique.node_def.op == "Unique"
+    with tf.Session() as session:
+        plan = session.plan([run.loss, run.train_op], run.feeds(0))
+    assert plan.count("segment of") == 1
+    assert "host step" not in plan
 
 
 def test_an_imported_graph_trains_in_a_monitored_session(tmp_path: Path) -> None:

@@ -312,3 +312,24 @@ define(
     "TensorArrayGradV3", "handle:resource flow_in:_T -> grad_handle:resource flow_out:_T", _gradient_array,
     infer=lambda op: [TensorShape(None), TensorShape(None)], source=REQUIRED, _fresh=True,
 )  # fmt: skip
+
+
+# -- rows that occur several times -----------------------------------------------------------------------------------
+
+
+def _unique(x: Array, *, out_idx: dtypes.DType) -> tuple[Array, Array]:
+    """The values that occur in a vector, padded with the greatest number there is, and which each element is."""
+    x = jnp.asarray(x)
+    order = jnp.argsort(x, stable=True)
+    ordered = x[order]
+    first = jnp.concatenate([jnp.ones([1], bool), ordered[1:] != ordered[:-1]])[: len(x)]
+    which = jnp.cumsum(first) - 1
+    beyond = np.iinfo(x.dtype).max
+    values = jnp.full(x.shape, beyond, x.dtype).at[which].set(ordered, indices_are_sorted=True)
+    return values, jnp.zeros(x.shape, out_idx.as_numpy_dtype).at[order].set(which.astype(out_idx.as_numpy_dtype))
+
+
+define(
+    "PaddedUnique", "x:T -> y:T idx:out_idx", _unique, infer=lambda op: [op.inputs[0].shape] * 2, no_grad=True,
+    out_idx=dtypes.int32,
+)  # fmt: skip

@@ -23,6 +23,7 @@ from monitored._graph.importer.emit import Emitter
 from monitored._graph.importer.functions import Calls
 from monitored._graph.importer.nodes import CONTROL_FLOW, Node, Source, is_raised, read_nodes
 from monitored._graph.importer.regions import plan_region
+from monitored._graph.importer.variants import find_variants
 from monitored._graph.opdef import find
 from monitored._graph.operation import Operation, Tensor
 
@@ -79,7 +80,7 @@ def import_graph_def(
         region = plan_region(flow, (), roots)
         _check_wanted(wanted, nodes, given)
         emitter = Emitter(graph, prefix, library, nodes, flow, is_file=True)
-        emitter.calls = Calls()
+        emitter.calls, emitter.variants = Calls(), find_variants(nodes)
         emitter.values.update(given.values)
         emitter.ops.update(given.ops)
         with graph._lock, graph.name_scope(None), _whole_or_not_at_all(graph):

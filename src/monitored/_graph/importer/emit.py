@@ -20,6 +20,7 @@ from monitored._graph.importer.loop_gradients import (
 )
 from monitored._graph.importer.nodes import OPTIONALS, STACKS, Library, Node, Source
 from monitored._graph.importer.regions import Branch, Item, Loop, Plain, Region
+from monitored._graph.infer import infer_shapes
 from monitored._graph.opdef import OpDef
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
@@ -76,6 +77,7 @@ class Emitter:
         self.gradients: set[Tensor] = set() if outer is None else outer.gradients
         self.stacks: dict[Node, Stack] = {} if outer is None else outer.stacks
         self.access: StackAccess | None = None
+        self.variants: dict[Node, OpDef] = {} if outer is None else outer.variants
 
     @property
     def body(self) -> FuncGraph:
@@ -154,6 +156,10 @@ class Emitter:
                 raise ValueError(f"Node '{node.name}' is the gradient of '{attrs['forward']}', which is not there.")
             attrs["forward"] = self.ops[forward].name
         op = self.make(node.definition.type, inputs, node.name, attrs, self.waits(node))
+        if node in self.variants:
+            op._definition = self.variants[node]
+            for tensor, shape in zip(op._outputs, infer_shapes(op), strict=True):
+                tensor._shape = shape
         if node.proto.device:
             op._device = node.proto.device
         self.ops[node] = op
