@@ -64,7 +64,7 @@ def test_functions_show_their_arguments(function: str, arguments: list[str]) -> 
     assert list(inspect.signature(found).parameters)[: len(arguments)] == arguments
     assert found.__name__ == function
     for argument in inspect.signature(found).parameters:
-        assert f"        {argument}: " in found.__doc__, argument
+        assert f"\n    {argument}: " in found.__doc__, argument
 
 
 @pytest.mark.parametrize("argument", ["renorm", "virtual_batch_size", "adjustment"])

@@ -422,11 +422,12 @@ def as_function(layer: type[Layer], public: str, computes: str, shares: bool = T
         result: Tensor = layer(**given)(inputs)
         return result
 
-    _, _, arguments = (layer.__doc__ or "").partition("    Args:\n")
+    # Python 3.13 takes the indentation out of docstrings, older ones leave it in.
+    _, _, arguments = inspect.cleandoc(layer.__doc__ or "").partition("Args:\n")
     listed = "\n".join(line for line in arguments.splitlines() if not line.strip().startswith("kwargs:")).rstrip()
-    reuse = "\n        reuse: Whether to share the variables of a layer of that name." if shares else ""
-    arguments = f"    Args:\n        inputs: A tensor.\n{listed}{reuse}"
-    function.__doc__ = f"{computes}\n\n{arguments}\n\n    Returns:\n        The outputs.\n    "
+    reuse = "\n    reuse: Whether to share the variables of a layer of that name." if shares else ""
+    arguments = f"Args:\n    inputs: A tensor.\n{listed}{reuse}"
+    function.__doc__ = f"{computes}\n\n{arguments}\n\nReturns:\n    The outputs.\n"
     function.__name__ = function.__qualname__ = public
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
