@@ -276,6 +276,26 @@ def write_control_flow(folder, name, build, others):
     os.remove(os.path.join(folder, name + "_else.pb"))  # the same graph
 
 
+def called(variable, flag):
+    """What a function of TensorFlow 2 gives that calls another, changes a variable, and holds a loop and a branch."""
+
+    @tf.function
+    def both(a, b):
+        return a * b, a + b
+
+    @tf.function
+    def function(flag):
+        variable.assign_add([1.0, 1.0])
+        product, total = both(variable, variable.read_value())
+        for number in tf.range(3):
+            total += product * tf.cast(number, tf.float32)
+        if flag:
+            variable.assign(total)
+        return total
+
+    return function(flag)
+
+
 def write_effects(folder, name, resource):
     """Variables of either kind, changed within conditions and loops; what a series of runs gives."""
     with tf1.Graph().as_default() as graph, tf1.Session() as session:
@@ -300,27 +320,25 @@ def write_effects(folder, name, resource):
         tf.identity(tf1.is_variable_initialized(v), name="out/initialized")
         for variable, label in ((v, "v"), (w, "w"), (c, "c")):
             tf.identity(variable, name="out/" + label)
+        series = [
+            "out/initialized:0", "run/initialize", "out/initialized:0", "out/cond:0|1", "out/cond:0|0", "out/v:0",
+            "out/loop:0", "out/c:0", "out/rows:0", "run/scatter", "out/rows:0", "out/w:0", "run/assign",
+            "run/assign_sub", "out/v:0",
+        ]  # fmt: skip
+        if not IS_TF1:
+            series += ["out/called:0", "out/called:0", "out/v:0", "out/case:0"]
+            tf.identity(called(v, flag), name="out/called")
+            branches = [
+                lambda: v + 1.0,
+                lambda: v * 2.0,
+                lambda: v.assign_add([1.0, 1.0], read_value=True) * 1.0,
+                lambda: v,
+            ]
+            tf.identity(tf.switch_case(ids[0], branches), name="out/case")
         graph_def = graph.as_graph_def()
         with open(os.path.join(folder, name + ".pb"), "wb") as file:
             file.write(graph_def.SerializeToString(deterministic=True))
         arrays = {}
-        series = [
-            "out/initialized:0",
-            "run/initialize",
-            "out/initialized:0",
-            "out/cond:0|1",
-            "out/cond:0|0",
-            "out/v:0",
-            "out/loop:0",
-            "out/c:0",
-            "out/rows:0",
-            "run/scatter",
-            "out/rows:0",
-            "out/w:0",
-            "run/assign",
-            "run/assign_sub",
-            "out/v:0",
-        ]
         for number, step in enumerate(series):
             fetch, _, on = step.partition("|")
             value = session.run(fetch, {"flag:0": on == "1", "ids:0": [2, 0]})

@@ -45,6 +45,8 @@ class Calls:
             self._while(emitter, node, inputs)
         elif node.type in ("PartitionedCall", "StatefulPartitionedCall"):
             self._inline(emitter, node, node.attrs["f"].name, _given(node.attrs["f"]), inputs)
+        elif node.type in ("Case", "StatelessCase"):
+            self._case(emitter, node, inputs)
         elif node.type in emitter.library:
             self._inline(emitter, node, node.type, node.attrs, inputs)
         else:
@@ -54,28 +56,55 @@ class Calls:
 
     def _if(self, emitter: Emitter, node: Node, inputs: list[Tensor]) -> None:
         predicate = inputs[0]
-        bodies = []
-        for key in ("then_branch", "else_branch"):
-            function = node.attrs[key]
-            part = FuncGraph(f"{emitter.prefix}{node.name}/{key}", emitter.graph)
-            part.outputs = self._trace(emitter, part, function.name, _given(function), inputs[1:])
-            bodies.append(part)
-        if len({len(part.outputs) for part in bodies}) != 1:
-            for part in bodies:  # one side has effects only, or neither
-                if len(part.outputs) == node.count:
-                    part.outputs.append(_ran(part, []))
-        for place, results in enumerate(zip(*(part.outputs for part in bodies), strict=True)):
-            self._give_type(emitter, bodies, place, results)
         if predicate.dtype.base_dtype != dtypes.bool_:
             zero = emitter.make("ZerosLike", [predicate], f"{node.name}/zero", {"T": predicate.dtype.base_dtype})
-            attrs = {"T": predicate.dtype.base_dtype, "incompatible_shape_error": True}
-            predicate = emitter.make("NotEqual", [predicate, zero._outputs[0]], f"{node.name}/pred", attrs)._outputs[0]
-        op = emitter.make_if(node.name, predicate, bodies[0], bodies[1], emitter.waits(node), inputs[1:])
+            predicate = _compare(emitter, "NotEqual", predicate, zero._outputs[0], f"{node.name}/pred")
+        bodies = [self._side(emitter, node, key, node.attrs[key], inputs[1:]) for key in ("then_branch", "else_branch")]
+        op = self._choose(emitter, node, predicate, bodies, inputs[1:])
         emitter.ops[node] = op
         emitter.values.update(((node, i), tensor) for i, tensor in enumerate(op._outputs))
 
+    def _case(self, emitter: Emitter, node: Node, inputs: list[Tensor]) -> None:
+        """Makes one of several branches a chain of choices between the first and the rest; the last is for the rest."""
+        op = self._first_or_rest(emitter, node, inputs[0], list(node.attrs["branches"]), 0, inputs[1:])
+        emitter.ops[node] = op
+        emitter.values.update(((node, i), tensor) for i, tensor in enumerate(op._outputs))
+
+    def _first_or_rest(
+        self, emitter: Emitter, node: Node, index: Tensor, functions: list[Any], first: int, arguments: list[Tensor]
+    ) -> Operation:
+        attrs = {"dtype": dtypes.int32, "value": np.asarray(first, np.int32)}
+        number = emitter.make("Const", [], f"{node.name}/branch_{first}", attrs)._outputs[0]
+        predicate = _compare(emitter, "Equal", index, number, f"{node.name}/is_{first}")
+        last = min(first + 1, len(functions) - 1)
+        bodies = [self._side(emitter, node, f"branch_{first}", functions[first], arguments)]
+        if last >= len(functions) - 1:
+            bodies.append(self._side(emitter, node, f"branch_{last}", functions[last], arguments))
+        else:
+            part = FuncGraph(f"{emitter.prefix}{node.name}/rest_{first}", emitter.graph)
+            inner = Emitter(part, "", emitter.library, {}, emitter.flow, outer=emitter)
+            part.outputs = list(self._first_or_rest(inner, node, index, functions, last, arguments)._outputs)
+            bodies.append(part)
+        return self._choose(emitter, node, predicate, bodies, [index, *arguments])
+
+    def _side(self, emitter: Emitter, node: Node, label: str, function: Any, arguments: list[Tensor]) -> FuncGraph:
+        part = FuncGraph(f"{emitter.prefix}{node.name}/{label}", emitter.graph)
+        part.outputs = self._trace(emitter, part, function.name, _given(function), arguments)
+        return part
+
+    def _choose(
+        self, emitter: Emitter, node: Node, predicate: Tensor, bodies: list[FuncGraph], captured: list[Tensor]
+    ) -> Operation:
+        if len({len(part.outputs) for part in bodies}) != 1:
+            for part in bodies:  # one side has effects only, the other not even these
+                if len(part.outputs) == node.count:
+                    part.outputs.append(_ran(part, []))
+        for place, results in enumerate(zip(*(part.outputs for part in bodies), strict=True)):
+            self._give_type(bodies, place, results)
+        return emitter.make_if(node.name, predicate, bodies[0], bodies[1], emitter.waits(node), captured)
+
     @staticmethod
-    def _give_type(emitter: Emitter, bodies: list[FuncGraph], place: int, results: tuple[Tensor, ...]) -> None:
+    def _give_type(bodies: list[FuncGraph], place: int, results: tuple[Tensor, ...]) -> None:
         """Gives what only one side of a branch computes the same type on the other side."""
         is_absent = [_behind_identity(t).op.type == "Absent" for t in results]
         if is_absent[0] != is_absent[1]:
@@ -255,6 +284,11 @@ def _handed_on(definition: Any) -> set[int]:
         if places.get(name) == index and index < len(places):
             kept.add(index)
     return kept
+
+
+def _compare(emitter: Emitter, op_type: str, left: Tensor, right: Tensor, name: str) -> Tensor:
+    attrs = {"T": left.dtype.base_dtype, "incompatible_shape_error": True}
+    return emitter.make(op_type, [left, right], name, attrs)._outputs[0]
 
 
 def _named(emitter: Emitter, node: Node, results: list[Tensor]) -> Operation:
