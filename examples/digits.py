@@ -13,7 +13,6 @@ import glob
 import os
 import signal
 import sys
-import time
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -60,35 +59,6 @@ def network(images):
         return tf.matmul(x, kernel) + bias
 
 
-def progress_line(last_step):
-    """Returns a formatter for LoggingTensorHook that adds the rate and the time left."""
-    first = []  # the first line's step and time; what came before was mostly compiling
-
-    def line(values):
-        step, now = int(values["step"]), time.time()
-        text = f"step {step:5d} of {last_step}   loss {values['loss']:.4f}"
-        if not first:
-            first.extend([step, now])
-        elif step > first[0]:
-            rate = (step - first[0]) / (now - first[1])
-            text += f"   {rate:4.0f} steps/s   {(last_step - step) / rate:.0f} s left"
-        return text
-
-    return line
-
-
-def stop_on_ctrl_c():
-    """Returns a list that is empty until Ctrl-C is pressed. A second Ctrl-C kills."""
-    pressed = []
-
-    def handle(signum, frame):
-        pressed.append(signum)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    signal.signal(signal.SIGINT, handle)
-    return pressed
-
-
 def main():
     args = parse_args()
     if args.fresh:
@@ -111,16 +81,17 @@ def main():
     tf.summary.scalar("accuracy", accuracy)
 
     # What happens around the steps
-    folder, to_log = args.checkpoint_dir, {"step": global_step, "loss": loss}
+    folder = args.checkpoint_dir
+    stop = tf.train.StopOnSignalHook(exit_at_end=False)
     hooks = [
+        stop,
         tf.train.StopAtStepHook(last_step=args.steps),
         tf.train.CheckpointSaverHook(folder, save_steps=200),
         tf.train.SummarySaverHook(save_steps=20, output_dir=folder, summary_op=tf.summary.merge_all()),
-        tf.train.LoggingTensorHook(to_log, every_n_secs=1, formatter=progress_line(args.steps)),
+        tf.train.ProgressHook(args.steps, {"loss": loss, "accuracy": accuracy}, plain_every_n_secs=1),
     ]
     tf.logging.set_verbosity(tf.logging.INFO)
     found = tf.train.latest_checkpoint(folder)
-    interrupted = stop_on_ctrl_c()
 
     with tf.train.SingularMonitoredSession(hooks=hooks, checkpoint_dir=folder) as sess:
         step = sess.raw_session().run(global_step)
@@ -128,7 +99,7 @@ def main():
             print(f"already trained for {step} steps; --fresh would start anew", flush=True)
         elif found:
             print(f"resumed at step {step} from the last checkpoint in {folder}", flush=True)
-        while step < args.steps and not sess.should_stop() and not interrupted:
+        while step < args.steps and not sess.should_stop():
             # Each step's batch depends on nothing but its number, so that a resumed run sees the same ones.
             rows = np.random.RandomState(step).randint(len(train_labels), size=args.batch_size)
             sess.run(train_op, feed_dict={images: train_images[rows], labels: train_labels[rows]})
@@ -136,9 +107,10 @@ def main():
         held_out = sess.raw_session().run(accuracy, {images: test_images, labels: test_labels})
 
     print(f"step {step}: {held_out:.1%} of the held-out digits read correctly")
-    if step < args.steps:
-        print(f"stopped by Ctrl-C and saved in {folder}; the same command goes on from here")
-        sys.exit(130)  # what a shell expects of a program that Ctrl-C ended
+    if stop.signum:
+        how = "Ctrl-C" if stop.signum == signal.SIGINT else stop.signum.name
+        print(f"stopped by {how} and saved in {folder}; the same command goes on from here")
+        sys.exit(stop.exit_code)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from monitored._train.graph_io import write_graph
 from monitored._train.hooks import (
     BestCheckpointHook, CheckpointInputPipelineHook, CheckpointSaverHook, CheckpointSaverListener, FeedFnHook,
     FinalOpsHook, GlobalStepWaiterHook, LoggingTensorHook, NanGuardHook, NanLossDuringTrainingError, NanTensorHook,
-    NonFiniteUpdatesError, ProfilerHook, SecondOrStepTimer, StepCounterHook, StopAfterDurationHook,
+    NonFiniteUpdatesError, ProfilerHook, ProgressHook, SecondOrStepTimer, StepCounterHook, StopAfterDurationHook,
     StopAfterNEvalsHook, StopAtStepHook, StopOnSignalHook, SummaryAtEndHook, SummarySaverHook, WatchdogHook,
 )
 from monitored._train.input import (
@@ -69,7 +69,7 @@ __all__ = [
     "GlobalStepWaiterHook", "GradientDescentOptimizer", "LoggingTensorHook", "LooperThread", "MomentumOptimizer",
     "MonitoredSession", "MonitoredTrainingSession", "NanGuardHook", "NanLossDuringTrainingError", "NanTensorHook",
     "NewCheckpointReader", "NonFiniteReport", "NonFiniteUpdatesError", "OptaxOptimizer", "Optimizer",
-    "ProfilerHook", "QueueRunner", "RMSPropOptimizer", "RestorePlan", "Saver", "SaverDef", "Scaffold",
+    "ProfilerHook", "ProgressHook", "QueueRunner", "RMSPropOptimizer", "RestorePlan", "Saver", "SaverDef", "Scaffold",
     "SecondOrStepTimer", "SessionCreator", "SessionManager", "SessionRunArgs", "SessionRunContext",
     "SessionRunHook", "SessionRunValues", "SingularMonitoredSession", "StepCounterHook", "StopAfterDurationHook",
     "StopAfterNEvalsHook", "StopAtStepHook", "StopOnSignalHook", "SummaryAtEndHook", "SummarySaverHook",

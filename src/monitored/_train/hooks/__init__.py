@@ -10,6 +10,7 @@ from monitored._train.hooks.logging_tensor import LoggingTensorHook
 from monitored._train.hooks.nan_guard import NanGuardHook, NonFiniteUpdatesError
 from monitored._train.hooks.nan_tensor import NanLossDuringTrainingError, NanTensorHook
 from monitored._train.hooks.profiler import ProfilerHook
+from monitored._train.hooks.progress import ProgressHook
 from monitored._train.hooks.step_counter import StepCounterHook
 from monitored._train.hooks.stop_after_duration import StopAfterDurationHook
 from monitored._train.hooks.stop_after_n_evals import StopAfterNEvalsHook
@@ -34,6 +35,7 @@ __all__ = [
     "NanTensorHook",
     "NonFiniteUpdatesError",
     "ProfilerHook",
+    "ProgressHook",
     "SecondOrStepTimer",
     "StepCounterHook",
     "StopAfterDurationHook",

@@ -1,9 +1,8 @@
 """`StopOnSignalHook`: ends the loop in good order when the process is told to stop.
 
 A signal's Python handler runs in the main thread, and only between two of its bytecodes: not while XLA compiles, nor
-while a library waits. That is in time for the first signal, which asks for the end of the present step anyway. For the
-second, which is meant to stop the process at once, the interpreter also writes each signal's number to a pipe as it
-arrives (`signal.set_wakeup_fd`), and a thread reads it.
+while a library waits. So the interpreter is told to write each signal's number to a pipe as it arrives
+(`signal.set_wakeup_fd`), and a thread reads it, says so, and stops the process when there is a second one.
 """
 
 from __future__ import annotations
@@ -11,25 +10,27 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Iterable
 from types import FrameType
 from typing import Any, Final
 
-from monitored._train.session_run_hook import SessionRunContext, SessionRunHook
+from monitored._train.session_run_hook import SessionRunContext, SessionRunHook, SessionRunValues
 
 __all__ = ["StopOnSignalHook"]
 
 _SHELL: Final = 128  # a shell's exit code for a process that a signal ended is this and the signal's number
+_LAST_WORDS: Final = 5.0  # seconds that the session's end waits for them to be printed
 _active: weakref.WeakSet[StopOnSignalHook] = weakref.WeakSet()
 
 
 class StopOnSignalHook(SessionRunHook):
     """Ends the loop at the next step boundary when the process gets SIGTERM or SIGINT (Ctrl-C).
 
-    `should_stop` becomes true; a loop that runs another step without asking ends by StopIteration, silently where it
-    is in the session's ``with`` block. The session then ends as it does after the last step, so that a
+    `should_stop` becomes true; a loop that goes on to run without asking ends by StopIteration, silently where it is in
+    the session's ``with`` block. The session then ends as it does after the last step, so that a
     `CheckpointSaverHook` saves; and it exits from the process with the code that a shell gives to the signal: 143 for
     SIGTERM, 130 for SIGINT. A signal during compiling, restoring or evaluating is kept until that is done. A second
     signal stops the process at once, with the same code.
@@ -53,8 +54,10 @@ class StopOnSignalHook(SessionRunHook):
         self._signals = tuple(signal.Signals(number) for number in signals)
         self._exit_at_end = exit_at_end
         self.signum: signal.Signals | None = None
+        self._ran_since = False  # the signal
         self._handlers: dict[signal.Signals, Any] = {}  # that were there before
         self._reader: threading.Thread | None = None
+        self._speaker: threading.Thread | None = None
         self._pipe: tuple[int, int] | None = None
 
     @property
@@ -74,19 +77,24 @@ class StopOnSignalHook(SessionRunHook):
                 "session there, or leave the hook out."
             )
         self.signum = None
+        self._ran_since = False
         _active.add(self)
         self._open_pipe()
         for number in self._signals:
             self._handlers[number] = signal.signal(number, self._handle)
 
     def before_run(self, run_context: SessionRunContext) -> None:
-        """Lets no run begin after a signal.
+        """Lets no run begin after one that a signal came before or in; a loop that asks has ended by then.
 
         Raises:
-            StopIteration: If there was one.
+            StopIteration: If there was such a run.
         """
-        if self.signum is not None:
+        if self._ran_since and self.signum is not None:
             raise StopIteration(f"Stopped by {self.signum.name}.")
+
+    def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
+        """Notes that a run ended since the signal."""
+        self._ran_since = self.signum is not None
 
     def wants_stop(self) -> bool:
         """Whether a signal arrived."""
@@ -103,17 +111,23 @@ class StopOnSignalHook(SessionRunHook):
             raise SystemExit(self.exit_code)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.signum is not None:
-            self._stop_at_once(number)
-        self.signum = signal.Signals(number)
-        # Not by `logging` or `print`, in the middle of which the signal may have come.
-        _say(f"{self.signum.name}: stopping after this step. Once more stops at once.")
+        if self._reader is None:
+            if self.signum is not None:
+                self._stop_at_once(number)
+            # Not by `print`, in the middle of which the signal may have come.
+            _say(_noticed(number))
+        self._note(number)
+
+    def _note(self, number: int) -> None:
+        """Takes the first signal."""
+        if self.signum is None:
+            self.signum = signal.Signals(number)
 
     def _stop_at_once(self, number: int) -> None:
         _say(f"{signal.Signals(number).name} again: stopping at once.")
         os._exit(_SHELL + number)
 
-    # -- the second signal, also while the main thread runs no Python code -----------------------------------------
+    # -- also while the main thread runs no Python code -------------------------------------------------------------
 
     def _open_pipe(self) -> None:
         if os.name != "posix":
@@ -138,6 +152,10 @@ class StopOnSignalHook(SessionRunHook):
                     seen += 1
                     if seen > 1:
                         self._stop_at_once(number)
+                    self._note(number)
+                    # In a thread of its own: where printing hangs, the second signal must be seen all the same.
+                    self._speaker = threading.Thread(target=_print, args=(_noticed(number),), daemon=True)
+                    self._speaker.start()
 
     def _restore(self) -> None:
         _active.discard(self)
@@ -152,12 +170,24 @@ class StopOnSignalHook(SessionRunHook):
             if self._reader is not None:
                 self._reader.join()
                 self._reader = None
+            if self._speaker is not None:
+                self._speaker.join(_LAST_WORDS)
+                self._speaker = None
             os.close(reading)
 
     def _forget_in_child(self) -> None:
         """After a fork: the child's signals are its own, and must not be read by the parent."""
-        self._reader = None  # a thread of the parent
+        self._reader = self._speaker = None  # threads of the parent
         self._restore()
+
+
+def _noticed(number: int) -> str:
+    return f"{signal.Signals(number).name}: stopping after this step. Once more stops at once."
+
+
+def _print(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody listens
+        print(text, file=sys.stderr, flush=True)
 
 
 def _say(text: str) -> None:
