@@ -317,6 +317,6 @@ def test_unreadable_checkpoint_is_an_error_and_not_passed_over(
     def refused(path: str) -> Any:
         raise errors.PermissionDeniedError(None, None, f"{path}; Permission denied")
 
-    monkeypatch.setattr("monitored._checkpoint.state.BundleReader", refused)
+    monkeypatch.setattr("monitored._checkpoint.state.open_checkpoint", refused)
     with pytest.raises(errors.PermissionDeniedError):
         newest_whole_checkpoint(directory)

@@ -143,6 +143,45 @@ def sharded():
     expect("model.ckpt-3", {name: described(value) for name, value in zip(names, values)})  # noqa: B905
 
 
+def v1():
+    """The older format: every dtype that it can hold, and slices, in one file."""
+    entries = {key: value for key, value in {**NUMBERS, **STRINGS}.items() if key not in ("uint32", "uint64")}
+    entries["many"] = np.arange(-150, 150).astype(np.int64)
+    tensors = [(key, "", tf.constant(value)) for key, value in entries.items() if value.dtype != object]
+    tensors += [(key, "", tf.constant(v, tf.string, v.shape)) for key, v in entries.items() if v.dtype == object]
+    expected = {key: described(value) for key, value in entries.items()}
+    for kind, plain in (("qint8", "int8"), ("quint8", "uint8"), ("qint32", "int32")):
+        array = np.array([1, 2, 100], plain)
+        tensors.append((kind, "", tf.bitcast(tf.constant(array), getattr(tf, kind))))
+        expected[kind] = described(array)
+    array = np.arange(24, dtype=np.int32).reshape(4, 6)
+    tensors += [("rows", "4 6 0,3:-", tf.constant(array[:3])), ("rows", "4 6 3,1:-", tf.constant(array[3:]))]
+    tensors += [("blocks", "4 6 -:0,2", tf.constant(array[:, :2])), ("blocks", "4 6 -:2,4", tf.constant(array[:, 2:]))]
+    expected.update(rows=described(array), blocks=described(array))
+    keys, slices, values = zip(*tensors)  # noqa: B905 - Python 3.7
+    with tf1.Session() as session:
+        session.run(tf.raw_ops.SaveSlices(filename="v1", tensor_names=keys, shapes_and_slices=slices, data=values))
+    expect("v1", expected)
+
+
+def v1_sharded():
+    """A Saver's checkpoint in the older format: a partitioned variable, two devices, one file for each."""
+    with tf.Graph().as_default():
+        with tf1.device("/cpu:0"):
+            table = tf1.get_variable(
+                "table", [7, 2], tf.float64, partitioner=tf1.fixed_size_partitioner(3), use_resource=False
+            )
+        with tf1.device("/cpu:1"):
+            wide = tf1.get_variable("wide", [2, 5], use_resource=False)
+            step = tf1.get_variable("global_step", initializer=np.int64(3), use_resource=False)
+        saver = tf1.train.Saver(sharded=True, write_version=tf1.train.SaverDef.V1)
+        with tf1.Session(config=tf1.ConfigProto(device_count={"CPU": 2})) as session:
+            session.run(tf1.global_variables_initializer())
+            saver.save(session, "v1.ckpt", 3, latest_filename="checkpoint_v1", write_meta_graph=False)
+            values = session.run([tf.convert_to_tensor(table), wide, step])
+    expect("v1.ckpt-3", {name: described(v) for name, v in zip(["table", "wide", "global_step"], values)})  # noqa: B905
+
+
 def small_dtypes():
     """The dtypes of one byte that TensorFlow 2 added."""
     import ml_dtypes
@@ -166,7 +205,7 @@ def small_dtypes():
 
 def main(directory):
     os.chdir(directory)  # so that the state file names no directory of this machine
-    makers = [dtypes, opaque, slices, sharded] if tf.__version__.startswith("1.") else [small_dtypes]
+    makers = [dtypes, opaque, slices, sharded, v1, v1_sharded] if tf.__version__.startswith("1.") else [small_dtypes]
     for maker in makers:
         with tf.Graph().as_default():
             maker()

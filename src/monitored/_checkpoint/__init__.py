@@ -8,17 +8,21 @@ A checkpoint called `dir/model.ckpt-7` (its *prefix*) is a few files side by sid
 
 Read from the bottom up:
 
-    coding.py   varints, masked checksums and order-keeping keys
-    files.py    OSError -> TensorFlow's errors; staging, fsync, publishing by rename
-    protos.py   the few protocol buffers of the format
-    table.py    the sorted table that an `.index` file is
-    bundle.py   tensors in and out: `BundleWriter`, `BundleReader`
-    state.py    the `checkpoint` file, and finding the newest checkpoint that is whole
+    coding.py       varints, masked checksums and order-keeping keys
+    files.py        OSError -> TensorFlow's errors; staging, fsync, publishing by rename
+    protos.py       the few protocol buffers of the format
+    table.py        the sorted table that an `.index` file is
+    bundle.py       tensors in and out: `BundleWriter`, `BundleReader`
+    v1_reader.py    TensorFlow's older checkpoints: `V1Reader`
+    opening.py      either of them: `open_checkpoint`
+    state.py        the `checkpoint` file, and finding the newest checkpoint that is whole
 """
 
 from monitored._checkpoint.bundle_reader import BundleReader as BundleReader
 from monitored._checkpoint.bundle_writer import BundleWriter as BundleWriter
 from monitored._checkpoint.bundle_writer import write_bundle as write_bundle
+from monitored._checkpoint.opening import open_checkpoint as open_checkpoint
+from monitored._checkpoint.reader import TensorReader as TensorReader
 from monitored._checkpoint.state import CheckpointState as CheckpointState
 from monitored._checkpoint.state import checkpoint_exists as checkpoint_exists
 from monitored._checkpoint.state import generate_checkpoint_state_proto as generate_checkpoint_state_proto
@@ -34,12 +38,14 @@ __all__ = [
     "BundleReader",
     "BundleWriter",
     "CheckpointState",
+    "TensorReader",
     "checkpoint_exists",
     "generate_checkpoint_state_proto",
     "get_checkpoint_mtimes",
     "get_checkpoint_state",
     "latest_checkpoint",
     "newest_whole_checkpoint",
+    "open_checkpoint",
     "remove_checkpoint",
     "update_checkpoint_state",
     "write_bundle",

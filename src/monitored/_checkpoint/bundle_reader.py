@@ -32,10 +32,11 @@ from monitored._checkpoint.bundle import (
 from monitored._checkpoint.coding import FULL, Extent, data_loss, decode_varint, encode_slice_key, mask_crc
 from monitored._checkpoint.files import os_errors_as_tf
 from monitored._checkpoint.protos import parse_message
+from monitored._checkpoint.reader import TensorReader
 from monitored._checkpoint.table import decode_table
 
 
-class BundleReader:
+class BundleReader(TensorReader):
     """Reads a checkpoint. Every value is checked against its checksum before it is returned.
 
     The index is read at once, the data when it is asked for. A reader holds no open file, and any number of
@@ -139,28 +140,6 @@ class BundleReader:
             return self._read_slices(entry, name)
         self._check_place(entry, name)
         return self._read_entry(entry, name)
-
-    def verify(self) -> list[str]:
-        """Reads everything, to find out whether it can be read.
-
-        Returns:
-            What is wrong, one sentence for each damaged tensor; empty if the checkpoint is whole.
-
-        Raises:
-            PermissionDeniedError: A file may not be read, which says nothing about what is in it.
-            ResourceExhaustedError: Nor does a lack of memory or of file descriptors.
-        """
-        problems = []
-        for name in self.keys():
-            try:
-                self.read(name)
-            except errors.UnimplementedError:
-                continue  # it may well be whole
-            except (errors.PermissionDeniedError, errors.ResourceExhaustedError):
-                raise
-            except errors.OpError as error:
-                problems.append(error.message)
-        return problems
 
     def _entry(self, key: bytes, name: str) -> "_Entry":
         """Decodes an entry of the index; its place in the data is not checked yet."""

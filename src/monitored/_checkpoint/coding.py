@@ -19,7 +19,10 @@ in two's complement; its leading n bits are ones, then a zero, and a negative nu
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from monitored import errors
 
@@ -97,6 +100,36 @@ def decode_varint(data: bytes, position: int, end: int, path: str) -> tuple[int,
         if byte < 0x80 and number < 1 << 64:
             return number, position + index + 1
     raise data_loss(path, f"a length at byte {position} is cut short or too large")
+
+
+def decode_varints(data: bytes, count: int, path: str) -> npt.NDArray[np.uint64]:
+    """Decodes varints that stand one after the other, all of them at once.
+
+    Args:
+        data: Their bytes, and no others.
+        count: How many there must be.
+        path: The file that the bytes come from, for the error.
+
+    Returns:
+        The numbers; bits beyond 64 are lost.
+
+    Raises:
+        DataLossError: There are more or fewer, or one is longer than a 64-bit number's.
+    """
+    encoded: npt.NDArray[Any] = np.frombuffer(data, np.uint8)
+    last = np.flatnonzero(encoded < 0x80)
+    if len(last) != count or (count and last[-1] != len(data) - 1) or (not count and data):
+        raise data_loss(path, f"{len(last)} numbers in {len(data)} bytes, not {count}")
+    first = np.concatenate([[0], last[:-1] + 1]) if count else last
+    lengths = last - first + 1
+    longest = int(lengths.max(initial=0))
+    if longest > _MAX_VARINT_BYTES:
+        raise data_loss(path, f"a number of {longest} bytes is too large")
+    numbers = np.zeros(count, np.uint64)
+    for index in range(longest):
+        has = np.flatnonzero(lengths > index)
+        numbers[has] |= (encoded[first[has] + index] & 0x7F).astype(np.uint64) << np.uint64(7 * index)
+    return numbers
 
 
 def encode_slice_key(name: bytes, extents: Sequence[Extent]) -> bytes:

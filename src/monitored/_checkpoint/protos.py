@@ -1,7 +1,8 @@
 """The few protocol buffers of the checkpoint format, with no generated code.
 
 The messages are TensorFlow's, field for field (`tensor_bundle.proto`, `tensor_slice.proto`,
-`checkpoint_state.proto` and the parts of `tensor_shape.proto` and `versions.proto` that they use). They live
+`saved_tensor_slice.proto`, `checkpoint_state.proto` and the parts of `tensor.proto`, `tensor_shape.proto` and
+`versions.proto` that they use). They live
 in a descriptor pool of their own, so that a program may import TensorFlow too. Enums are declared as the
 int32 that they are on the wire, and nested messages as top-level ones.
 """
@@ -36,6 +37,30 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, str]]]] = {
     "Dim": {"size": (1, "int64"), "name": (2, "string")},
     "TensorSliceProto": {"extent": (1, "repeated Extent")},
     "Extent": {"start": (1, "int64"), "length": (2, "one int64")},
+    # What a checkpoint of the older format (V1) is made of.
+    "SavedTensorSlices": {"meta": (1, "SavedTensorSliceMeta"), "data": (2, "SavedSlice")},
+    "SavedTensorSliceMeta": {"tensor": (1, "repeated SavedSliceMeta"), "versions": (2, "VersionDef")},
+    "SavedSliceMeta": {
+        "name": (1, "bytes"),
+        "shape": (2, "TensorShapeProto"),
+        "type": (3, "int32"),
+        "slice": (4, "repeated TensorSliceProto"),
+    },
+    "SavedSlice": {"name": (1, "bytes"), "slice": (2, "TensorSliceProto"), "data": (3, "TensorProto")},
+    # Packed numbers are bytes here, to be decoded all at once rather than one by one.
+    "TensorProto": {
+        "float_val": (5, "bytes"),
+        "double_val": (6, "bytes"),
+        "int_val": (7, "bytes"),
+        "string_val": (8, "repeated bytes"),
+        "scomplex_val": (9, "bytes"),
+        "int64_val": (10, "bytes"),
+        "bool_val": (11, "bytes"),
+        "dcomplex_val": (12, "bytes"),
+        "half_val": (13, "bytes"),
+        "uint32_val": (16, "bytes"),
+        "uint64_val": (17, "bytes"),
+    },
     "CheckpointState": {
         "model_checkpoint_path": (1, "string"),
         "all_model_checkpoint_paths": (2, "repeated string"),

@@ -24,13 +24,13 @@ from typing import Final, Protocol, cast
 
 from monitored import errors
 from monitored._checkpoint.bundle import Path, index_path
-from monitored._checkpoint.bundle_reader import BundleReader
 from monitored._checkpoint.files import os_errors_as_tf, replace_file
+from monitored._checkpoint.opening import open_checkpoint
 from monitored._checkpoint.protos import message_class
 
 _logger: Final = logging.getLogger(__name__)
 
-_V1: Final = 1  # SaverDef.V1, a format that is recognized here but neither read nor written
+_V1: Final = 1  # SaverDef.V1, a format that is read here but not written
 _V2: Final = 2  # SaverDef.V2
 
 
@@ -349,7 +349,7 @@ def _existing_file(prefix: Path) -> str | None:
 def _problems(prefix: str) -> list[str]:
     """What is wrong with a checkpoint."""
     try:
-        return BundleReader(prefix).verify()
+        return open_checkpoint(prefix).verify()
     except (errors.PermissionDeniedError, errors.ResourceExhaustedError):
         raise
     except errors.OpError as error:

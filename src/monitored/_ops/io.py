@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from monitored import errors
-from monitored._checkpoint import BundleReader, BundleWriter
+from monitored._checkpoint import BundleWriter, TensorReader, open_checkpoint
 from monitored._graph.build import apply
 from monitored._graph.constant import constant_value
 from monitored._graph.opdef import define
@@ -115,18 +115,18 @@ def _restore(context: Any, op: Operation, prefix: Any, names: Array, slices: Arr
     return values
 
 
-def _opened(prefix: str) -> tuple[BundleReader, dict[str, np.dtype[Any]]]:
+def _opened(prefix: str) -> tuple[TensorReader, dict[str, np.dtype[Any]]]:
     """A checkpoint's reader and its types. A graph may have a `RestoreV2` for each of a thousand variables."""
     try:
         found = os.stat(f"{prefix}.index")
-    except OSError:
-        return _open(prefix, ())  # which says what is wrong
+    except OSError:  # of the older format, or not there
+        return _open.__wrapped__(prefix, ())
     return _open(prefix, (found.st_ino, found.st_size, found.st_mtime_ns))
 
 
 @functools.lru_cache(maxsize=2)
-def _open(prefix: str, version: tuple[int, ...]) -> tuple[BundleReader, dict[str, np.dtype[Any]]]:
-    reader = BundleReader(prefix)
+def _open(prefix: str, version: tuple[int, ...]) -> tuple[TensorReader, dict[str, np.dtype[Any]]]:
+    reader = open_checkpoint(prefix)
     return reader, reader.dtype_map()
 
 

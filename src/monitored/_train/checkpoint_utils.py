@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from monitored._checkpoint import BundleReader
+from monitored._checkpoint import open_checkpoint
 from monitored._graph import dtypes
 from monitored._train.restore_plan import checkpoint_path
 
@@ -30,7 +30,7 @@ class CheckpointReader:
             DataLossError: If its index is damaged.
             OpError: If it could not be read for another reason.
         """
-        self._reader = BundleReader(filepattern)
+        self._reader = open_checkpoint(filepattern)
 
     def get_tensor(self, tensor_str: str) -> Any:
         """The value of a tensor.

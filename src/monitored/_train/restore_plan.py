@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from monitored import errors
-from monitored._checkpoint import BundleReader, latest_checkpoint
+from monitored._checkpoint import TensorReader, latest_checkpoint, open_checkpoint
 from monitored._graph.operation import Operation
 from monitored._ops.variable_ops import global_variables
 from monitored._train.saver_nodes import named_variables
@@ -81,7 +81,7 @@ class RestorePlan:
         path = checkpoint_path(ckpt_dir_or_file)
         named = named_variables(global_variables() if var_list is None else var_list)
         variables = [(name, reference.op) for name, reference in named.items()]
-        return compare(BundleReader(path), path, variables, renamed, reshape)[0]
+        return compare(open_checkpoint(path), path, variables, renamed, reshape)[0]
 
     @property
     def fits(self) -> bool:
@@ -152,7 +152,7 @@ def checkpoint_path(ckpt_dir_or_file: Path) -> str:
 
 
 def compare(
-    reader: BundleReader,
+    reader: TensorReader,
     prefix: str,
     variables: Sequence[tuple[str, Operation]],
     renamed: Mapping[str, str] | None = None,

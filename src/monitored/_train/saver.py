@@ -101,7 +101,8 @@ class Saver:
             builder: Not supported: must be None.
             defer_build: Whether nodes are added only by `build`.
             allow_empty: Whether there may be no variables; such a saver does nothing.
-            write_version: Accepted; checkpoints are written in the V2 format.
+            write_version: Checkpoints are written in the V2 format; that another was asked for is logged as a warning.
+                (Those of the V1 format are restored.)
             pad_step_number: Whether the step in names is padded with zeros to eight digits.
             save_relative_paths: Whether the `checkpoint` file holds paths relative to its directory, so that the
                 directory can be moved.

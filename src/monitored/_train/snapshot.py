@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from monitored import errors
-from monitored._checkpoint import BundleReader
+from monitored._checkpoint import open_checkpoint
 from monitored._graph.effects import bodies_of
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation
@@ -104,7 +104,7 @@ def restore(
         DataLossError: If the checkpoint is damaged: a checksum is wrong, or a file is cut off or missing.
         OpError: If it could not be read for another reason. The session is as it was.
     """
-    reader = BundleReader(prefix)
+    reader = open_checkpoint(prefix)
     pairs = list(variables.items())
     plan, sources = compare(reader, prefix, pairs, renamed, reshape)
     check(plan, pairs, strict)

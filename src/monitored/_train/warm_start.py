@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from monitored import errors
-from monitored._checkpoint import BundleReader
+from monitored._checkpoint import TensorReader, open_checkpoint
 from monitored._graph.build import apply
 from monitored._graph.collections import GraphKeys
 from monitored._graph.graph import get_default_graph
@@ -58,7 +58,7 @@ def init_from_checkpoint(
         TypeError: If `assignment_map` is no mapping, or holds something else than names and variables.
     """
     path = checkpoint_path(ckpt_dir_or_file)
-    reader = BundleReader(path)
+    reader = open_checkpoint(path)
     found = _resolve(assignment_map, reader)
     pairs = [(name, variable.op) for name, variable, _ in found]
     plan, sources = compare(reader, path, pairs)
@@ -76,7 +76,7 @@ def init_from_checkpoint(
 _Found = tuple[str, Variable, str]  # name in the checkpoint, variable, what the map said of it
 
 
-def _resolve(assignment_map: Mapping[str, Any], reader: BundleReader) -> list[_Found]:
+def _resolve(assignment_map: Mapping[str, Any], reader: TensorReader) -> list[_Found]:
     if not isinstance(assignment_map, Mapping):
         raise TypeError(
             f"assignment_map must be a mapping, such as {{'scope_there/': 'scope_here/'}}, not {assignment_map!r}"
@@ -99,7 +99,7 @@ def _resolve(assignment_map: Mapping[str, Any], reader: BundleReader) -> list[_F
 
 
 def _in_scope(
-    key: str, target: str, named: Mapping[str, Variable], stored: Mapping[str, Variable], reader: BundleReader
+    key: str, target: str, named: Mapping[str, Variable], stored: Mapping[str, Variable], reader: TensorReader
 ) -> list[_Found]:
     if not (key.endswith("/") and target.endswith("/")):
         hint = ""
@@ -122,7 +122,7 @@ def _in_scope(
     return found
 
 
-def _check_strictly(found: Sequence[_Found], reader: BundleReader, given: str, plan: RestorePlan) -> None:
+def _check_strictly(found: Sequence[_Found], reader: TensorReader, given: str, plan: RestorePlan) -> None:
     shapes, dtypes = reader.shape_map(), reader.dtype_map()
     for name, variable, text in found:
         if name not in shapes:
