@@ -684,3 +684,26 @@ def test_a_directory_of_checkpoints_can_be_moved(tmp_path: Path):
         shutil.move(tmp_path / "here", tmp_path / "there")
         saver.restore(sess, tf.train.latest_checkpoint(tmp_path / "there"))
         assert all_equal(sess, 1.0)
+
+
+@pytest.mark.parametrize("own_saver", [False, True])
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_restarted_training_removes_what_the_one_before_kept(own_saver: bool, restored: bool, tmp_path: Path):
+    directory = str(tmp_path)
+    for _ in range(3):
+        with tf.Graph().as_default():
+            count = tf.assign_add(tf.train.get_or_create_global_step(), 1)
+            saver = tf.train.Saver(max_to_keep=2)
+            scaffold = tf.train.Scaffold(saver=saver)
+            other = tf.train.Saver(max_to_keep=2, name="other") if own_saver else saver
+            hook = tf.train.CheckpointSaverHook(directory, save_steps=1, saver=other)
+            start = directory if restored else None
+            with tf.train.SingularMonitoredSession([hook], scaffold, checkpoint_dir=start) as sess:
+                sess.run(count)
+        (tmp_path / "model.ckpt-77.index").write_bytes(b"made by somebody else")
+        kept = sorted(tmp_path.glob("*.data-*"))
+        assert len(kept) == 2
+        assert tf.train.get_checkpoint_state(directory).all_model_checkpoint_paths == [
+            str(path).partition(".data")[0] for path in kept
+        ]
+    assert (tmp_path / "model.ckpt-77.index").exists()

@@ -5,6 +5,7 @@ Each gets the module and an empty directory, and returns what can be written as 
 
 import logging
 import os
+import re
 
 PROGRAMS = {}
 
@@ -65,7 +66,9 @@ def nodes_since(tf, count):
     for node in tf.get_default_graph().as_graph_def().node[count:]:
         attrs = {key: str(node.attr[key]) for key in sorted(node.attr)}
         if node.op == "Const":
-            attrs["value"] = str(tf.make_ndarray(node.attr["value"].tensor).tolist())
+            attrs["value"] = re.sub(
+                "_temp_[0-9a-f]*", "_temp_", str(tf.make_ndarray(node.attr["value"].tensor).tolist())
+            )
         found.append([node.name, node.op, list(node.input), node.device, attrs])
     return found
 
@@ -246,18 +249,54 @@ def restore_errors(tf, directory):
     return found
 
 
+@program
+def sharded(tf, directory):
+    path, found = os.path.join(directory, "m"), []
+    for index, device in enumerate(["/cpu:1", "/cpu:0", "/cpu:1", ""]):
+        with tf.device(device):
+            tf.get_variable(f"v{index}", [index + 1], initializer=tf.constant_initializer(index))
+    config = tf.ConfigProto(device_count={"CPU": 2})
+    saver = tf.train.Saver(sharded=True, max_to_keep=1)
+    with tf.Session(config=config) as sess:
+        sess.run(tf.global_variables_initializer())
+        found += [saver.save(sess, path, 1), saver.save(sess, path, 2), raised(saver.save, sess, path, "checkpoint")]
+        found.append(seen(directory, saver))
+    with tf.Graph().as_default(), tf.Session(config=config) as sess:
+        saver = tf.train.import_meta_graph(path + "-2.meta")
+        saver.restore(sess, path + "-2")
+        values = [variable.name for variable in tf.global_variables()]
+        found.append([values, [value.tolist() for value in sess.run(values)]])
+        os.mkdir(os.path.join(directory, "nodes"))
+        feed = {saver.saver_def.filename_tensor_name: os.path.join(directory, "nodes", "m")}
+        found.append(sess.run(saver.saver_def.save_tensor_name, feed).decode())
+        sess.run(tf.assign(tf.global_variables()[0], [5.0]))
+        sess.run(saver.saver_def.restore_op_name, feed)
+        found += [sess.run("v0:0").tolist(), saver.save(sess, path, 3), seen(directory, saver)]
+    sizes = {}
+    for name in found[-1]["files"]:
+        if ".data" in name:
+            sizes[name] = os.path.getsize(os.path.join(directory, name))
+    return [*found, sizes]
+
+
 # -- nodes and protocol buffers ---------------------------------------------------------------------------------------
 
 
 @program
 def nodes(tf, directory):
     model(tf)
+    on_devices = []
+    for index, device in enumerate(["/cpu:1", "/job:w/task:1/gpu:0", "/cpu:0", "", "/cpu:1"]):
+        with tf.device(device):
+            on_devices.append(tf.get_variable(f"on_device_{index}", [2]))
     found = []
     for options in (
         {},
         {"reshape": True},
         {"restore_sequentially": True, "name": "keep", "filename": "file"},
         {"var_list": {"x": tf.global_variables()[0]}, "max_to_keep": None, "keep_checkpoint_every_n_hours": 0.5},
+        {"sharded": True},
+        {"sharded": True, "reshape": True, "var_list": on_devices},
     ):
         count = len(tf.get_default_graph().get_operations())
         saver = tf.train.Saver(**options)

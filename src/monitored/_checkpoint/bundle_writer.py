@@ -71,14 +71,16 @@ class BundleWriter:
             writer.add("w", w)
     """
 
-    def __init__(self, prefix: Path, num_shards: int = 1) -> None:
+    def __init__(self, prefix: Path, num_shards: int = 1, partial: bool = False) -> None:
         """Prepares a writer; no file is made before its block starts.
 
         Args:
             prefix: Path of the checkpoint, without `.index`. The last directory of it is made if missing,
                 as TensorFlow's SaveV2 does.
             num_shards: Number of data files.
+            partial: Whether slices need not make up their tensors, since this is to be merged with others.
         """
+        self._partial = partial
         self._prefix = os.fspath(prefix)
         self._num_shards = num_shards
         self._shards: list[_Shard] = []
@@ -191,7 +193,7 @@ class BundleWriter:
         """Flushes everything to the disk and renames it into place."""
         for key, entry in self._entries.items():
             slices = [[(extent.start, extent.length) for extent in part.extent] for part in entry.slices]
-            problem = partition_problem(shape_of(entry), slices) if slices else None
+            problem = partition_problem(shape_of(entry), slices) if slices and not self._partial else None
             if problem:
                 raise errors.InvalidArgumentError(None, None, f"{key.decode()} is incomplete: {problem}")
         header = message_class("BundleHeaderProto")(num_shards=self._num_shards)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -58,7 +59,20 @@ def group(*inputs: Any, **kwargs: Any) -> Operation:
         return no_op(name)
     graph = next((i.graph for i in flat if isinstance(getattr(i, "graph", None), Graph)), get_default_graph())
     graph = get_default_graph() if get_default_graph().building_function else graph
-    with graph.as_default(), graph.control_dependencies(flat):
+    by_device: dict[str, list[Any]] = {}
+    for item in flat:
+        by_device.setdefault(getattr(item, "device", None) or "", []).append(item)
+    with graph.as_default():
+        if len(by_device) == 1:
+            return _after(flat, next(iter(by_device)), name)
+        with graph.name_scope(name) as scope:  # each device says by itself that it is done, as in TensorFlow
+            done = [_after(by_device[device], device, "NoOp") for device in sorted(by_device)]
+            return _after(done, "", scope)
+
+
+def _after(inputs: Sequence[Any], device: str, name: str) -> Operation:
+    graph = get_default_graph()
+    with graph.control_dependencies(inputs), graph.device(device) if device else nullcontext():
         return no_op(name)
 
 

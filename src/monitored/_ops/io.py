@@ -86,7 +86,7 @@ def _parse_slice(spec: str, op: Operation | None = None) -> tuple[list[int], lis
 def _save(context: Any, op: Operation, prefix: Any, names: Array, slices: Array, *values: Any) -> tuple[()]:
     # What comes as an operation is a variable, to be read together with the others.
     read = context.store.read([value for value in values if isinstance(value, Operation)])
-    with BundleWriter(_text(prefix)) as writer:
+    with BundleWriter(_text(prefix), partial=True) as writer:  # as TensorFlow's, which may write one shard of many
         for name, spec, value in zip(map(_text, names), map(_text, slices), values, strict=True):
             array = read[value] if isinstance(value, Operation) else np.asarray(value)
             if spec:

@@ -27,10 +27,10 @@ import numpy as np
 
 from monitored import errors
 from monitored._checkpoint import (
+    BundleWriter,
     checkpoint_exists,
     get_checkpoint_mtimes,
     remove_checkpoint,
-    write_bundle,
     write_checkpoint_state,
 )
 from monitored._checkpoint.files import replace_file
@@ -42,7 +42,7 @@ from monitored._run.session import BaseSession
 from monitored._train import snapshot
 from monitored._train.global_step import global_step as evaluate_step
 from monitored._train.meta_graph import export_meta_graph, meta_graph_filename
-from monitored._train.saver_nodes import add_nodes, named_variables, saved_by
+from monitored._train.saver_nodes import add_nodes, named_variables, saved_by, shards_of
 
 __all__ = ["Saver"]
 
@@ -90,7 +90,7 @@ class Saver:
             var_list: The variables to save, a list or a mapping of names in the checkpoint to variables; all global
                 variables (and saveable objects) of the graph by default.
             reshape: Whether a variable may be restored from a value of another shape with as many elements.
-            sharded: Accepted; the variables of the one process are one shard.
+            sharded: Whether the variables of each device are written into a data file of their own, as TensorFlow does.
             max_to_keep: How many of the newest checkpoints to keep. None or 0 keeps all, and the `checkpoint` file
                 then names the newest only.
             keep_checkpoint_every_n_hours: In addition, one checkpoint is kept for good every so many hours.
@@ -181,7 +181,7 @@ class Saver:
             raise ValueError("No variables to save")
         self._variables = {name: reference.op for name, reference in named.items()}
         if named:
-            nodes = add_nodes(named, self._name, self._filename, self._reshape)
+            nodes = add_nodes(named, self._name, self._filename, self._reshape, self._sharded)
             self.saver_def = saver_pb2.SaverDef(
                 filename_tensor_name=nodes[0],
                 save_tensor_name=nodes[1],
@@ -279,7 +279,7 @@ class Saver:
             if not self._is_empty:
                 values = snapshot.take(session, self._variables, self._streams_of(session.graph))
                 with _explaining(path):
-                    write_bundle(checkpoint, values)
+                    self._write(checkpoint, values)
             if write_meta_graph:
                 name = meta_graph_filename(checkpoint, meta_graph_suffix)
                 with _explaining(path):
@@ -287,6 +287,14 @@ class Saver:
             if write_state and not self._is_empty:
                 self._publish(checkpoint, os.path.dirname(path), latest_filename, meta_graph_suffix)
         return None if self._is_empty else checkpoint
+
+    def _write(self, checkpoint: str, values: Mapping[str, Any]) -> None:
+        """Writes values, those of each device in a file of its own if the saver is sharded."""
+        shards = shards_of(self._variables) if self.saver_def.sharded else [("", [])]
+        place = {name: shard for shard, (_, names) in enumerate(shards) for name in names}
+        with BundleWriter(checkpoint, len(shards)) as writer:
+            for name, value in values.items():
+                writer.add(name, value, place.get(name, 0))
 
     def _session(self, sess: Any) -> BaseSession:
         raw_session = getattr(sess, "_raw_session", None)  # of a monitored session

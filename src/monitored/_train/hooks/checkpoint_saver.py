@@ -14,6 +14,7 @@ from monitored._train.graph_io import write_graph
 from monitored._train.hooks.global_steps import required_global_step
 from monitored._train.hooks.timer import SecondOrStepTimer
 from monitored._train.meta_graph import export_meta_graph
+from monitored._train.retention import take_over
 from monitored._train.session_run_hook import (
     SessionRunArgs,
     SessionRunContext,
@@ -116,6 +117,7 @@ class CheckpointSaverHook(SessionRunHook):
         graph_def = graph.as_graph_def(add_shapes=True)
         write_graph(graph_def, self._checkpoint_dir, "graph.pbtxt")
         saver = self._found_saver()
+        take_over(saver, self._checkpoint_dir)
         self._summary_writer.add_graph(None, graph_def=graph_def)
         self._summary_writer.add_meta_graph(export_meta_graph(graph_def=graph_def, saver_def=saver.saver_def))
         self._save(session, step)
