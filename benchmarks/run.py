@@ -29,7 +29,12 @@ HERE = Path(__file__).resolve().parent
 MODELS = sorted(path.stem for path in (HERE / "models").glob("*.py"))
 NAMES = {"jax": "jax", "monitored": "monitored", "tf2": "TensorFlow 2", "tf1": "TensorFlow 1.15"}
 MODULES = {"jax": "jax", "monitored": "monitored", "tf2": "tensorflow", "tf1": "tensorflow"}
-WAYS = {"bare": ".jit", "session": ", Session", "hooks": ", SingularMonitoredSession with 4 hooks", "import": ""}
+WAYS = {
+    "bare": ".jit",
+    "session": ", Session",
+    **{hooks: f", SingularMonitoredSession with {hooks} hooks" for hooks in ("0", "4", "20")},
+    "import": "",
+}
 SECONDS_PER_ROUND = 0.25
 
 Pythons = Mapping[str, str]  # the interpreter of each target
@@ -105,20 +110,26 @@ def show_progress(text: str) -> None:
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def table(title: str, unit: str, times: Times) -> str:
-    """Formats the medians, and the ratios to bare JAX and to this project when it is used in the same way."""
+Bases = Mapping[str, Callable[[Row], Row]]  # the head of a column of ratios, and what each row is compared with
+BASES: Bases = {
+    "× jax": lambda row: Row("jax", "import" if row.way == "import" else "bare"),
+    "× monitored": lambda row: Row("monitored", row.way),
+}
+
+
+def table(title: str, unit: str, times: Times, bases: Bases = BASES) -> str:
+    """Formats the medians, and the ratios to other rows: to bare JAX, and to this project used in the same way."""
     scale = {"s": 1.0, "ms": 1e3, "µs": 1e6}[unit]
 
-    def ratio(row: Row, base: Row | None) -> str:
-        if base is None or base not in times:
+    def ratio(row: Row, base: Row) -> str:
+        if base not in times:
             return ""
         return f"{statistics.median(a / b for a, b in zip(times[row], times[base], strict=True)):.2f}"
 
-    bare = next((row for row in times if row.target == "jax"), None)
-    lines = [(title, unit, "× jax", "× monitored")]
+    lines = [(title, unit, *bases)]
     for row, taken in times.items():
         median = f"{scale * statistics.median(taken):.4g}"
-        lines.append((str(row), median, ratio(row, bare), ratio(row, Row("monitored", row.way))))
+        lines.append((str(row), median, *(ratio(row, base(row)) for base in bases.values())))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
 
     def cells(line: Iterable[str]) -> str:
@@ -133,6 +144,18 @@ def table(title: str, unit: str, times: Times) -> str:
 def time_steps(pythons: Pythons, model: str, rounds: int) -> str:
     """Times the training steps of one model: each target, with and without hooks."""
     rows = [Row(target, way) for target in pythons for way in ways(target)]
+    return table(f"{model}: one step", "µs", time_rows(pythons, rows, model, rounds))
+
+
+def time_hooks(pythons: Pythons, rounds: int) -> str:
+    """Times what hooks cost that are not due."""
+    rows = [Row(target, hooks) for target in pythons if target != "jax" for hooks in ("0", "4", "20")]
+    bases: Bases = {"× 0 hooks": lambda row: Row(row.target, "0"), "× monitored": BASES["× monitored"]}
+    return table(f"{MODELS[0]}: hooks that are not due", "µs", time_rows(pythons, rows, MODELS[0], rounds), bases)
+
+
+def time_rows(pythons: Pythons, rows: Iterable[Row], model: str, rounds: int) -> Times:
+    """Times the training steps of one model."""
     workers: dict[Row, Worker] = {}
     takes: Takes = {}
     try:
@@ -141,7 +164,7 @@ def time_steps(pythons: Pythons, model: str, rounds: int) -> str:
             workers[row].seconds_per_step(10)
             steps = max(5, int(SECONDS_PER_ROUND / workers[row].seconds_per_step(10)))
             takes[row] = functools.partial(workers[row].seconds_per_step, steps)
-        return table(f"{model}: one step", "µs", take_turns(takes, rounds, model))
+        return take_turns(takes, rounds, model)
     finally:
         for worker in workers.values():
             worker.close()
@@ -173,7 +196,7 @@ def time_import(pythons: Pythons, rounds: int) -> str:
 
 def ways(target: str) -> list[str]:
     """Returns the ways in which a target trains, the fullest last."""
-    return ["bare"] if target == "jax" else ["session", "hooks"]
+    return ["bare"] if target == "jax" else ["session", "4"]
 
 
 def usable(targets: Iterable[str], chosen: Pythons) -> tuple[dict[str, str], list[str]]:
@@ -218,6 +241,8 @@ def main() -> int:
     print("\n".join(lines))
     for model in args.models:
         print(f"\n{time_steps(pythons, model, args.rounds)}", flush=True)
+    if set(pythons) - {"jax"}:
+        print(f"\n{time_hooks(pythons, args.rounds)}", flush=True)
     print(f"\n{time_first_step(pythons, args.rounds)}", flush=True)
     print(f"\n{time_import(pythons, args.rounds)}", flush=True)
     return 0 if "monitored" in pythons or "monitored" not in args.targets else 1

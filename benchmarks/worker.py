@@ -2,9 +2,10 @@
 
     python worker.py TARGET WAY MODEL
 
-`run.py` starts it. It trains one step and writes the target's version; then, for each number read, it
-trains that many steps and writes the seconds they took. The targets differ in the module that they import,
-and in nothing else. As TensorFlow 1.15 is one of them, this file and the models are Python 3.7.
+`run.py` starts it. WAY is "session", or the number of hooks of a monitored session. It trains one step and writes the
+target's version; then, for each number read, it trains that many steps and writes the seconds they took. The targets
+differ in the module that they import, and in nothing else. As TensorFlow 1.15 is one of them, this file and the models
+are Python 3.7.
 """
 
 import contextlib
@@ -48,13 +49,14 @@ def open_session(tf, way, loss):
             yield session.run, session
         return
     with tempfile.TemporaryDirectory() as folder:
-        # Four hooks that look at every step and have nothing to do in any of them, as in most steps.
-        hooks = [
-            tf.train.StopAtStepHook(last_step=NEVER),
-            tf.train.LoggingTensorHook({"loss": loss}, every_n_iter=NEVER),
-            tf.train.CheckpointSaverHook(folder, save_steps=NEVER),
-            tf.train.StepCounterHook(every_n_steps=NEVER, output_dir=folder),
+        # Hooks that look at every step and have nothing to do in any of them, as in most steps.
+        kinds = [
+            lambda: tf.train.StopAtStepHook(last_step=NEVER),
+            lambda: tf.train.LoggingTensorHook({"loss": loss}, every_n_iter=NEVER),
+            lambda: tf.train.CheckpointSaverHook(folder, save_steps=NEVER),
+            lambda: tf.train.StepCounterHook(every_n_steps=NEVER, output_dir=folder),
         ]
+        hooks = [kinds[i % len(kinds)]() for i in range(int(way))]
         with tf.train.SingularMonitoredSession(hooks=hooks) as session:
             yield session.run, session.raw_session()
 

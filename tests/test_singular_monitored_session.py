@@ -26,8 +26,6 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "/2/1": f"Same tensor is fed by two hooks. {FED_TWICE}",
         "/3/1": f"Same tensor is fed by a SessionRunHook and user. {FED_TWICE}",
     },
-    # Where nobody gave options, `after_run` gets None, not an empty protocol buffer.
-    "monitored/what_hooks_see": {"/1/2/1": True, "/1/2/2": True},
 }  # fmt: skip
 
 Log = list[str]
@@ -473,6 +471,23 @@ def test_after_run_gets_options_and_metadata() -> None:
         session.run(x, options=tf.RunOptions(timeout_in_ms=90_000), run_metadata=metadata)
         assert hook.values.options.timeout_in_ms == 90_000
         assert hook.values.run_metadata is metadata
+        session.run(x, run_metadata=metadata)
+        assert hook.values.run_metadata is metadata
+
+
+def test_after_run_gets_empty_options_and_metadata_when_nobody_asked() -> None:
+    """calls hook.after_run()"""
+    x = tf.constant(1.0)
+    hook = Recorder([])
+    with tf.train.SingularMonitoredSession([hook]) as session:
+        session.run(x)
+        _, values = hook.given["after_run"]
+        values.options.timeout_in_ms = 1  # nobody else sees it
+        session.run(x, run_metadata=tf.RunMetadata())
+    _, also = hook.given["after_run"]
+    assert list(values) == list(also) == [None, tf.RunOptions(), tf.RunMetadata()]
+    assert values[1:] == (tf.RunOptions(), tf.RunMetadata())
+    assert (values.results, values.options, values.run_metadata) == tuple(also)
 
 
 def test_run_returns_what_the_caller_asked_for() -> None:

@@ -145,8 +145,8 @@ class SessionRunValues(NamedTuple):
 
     Attributes:
         results: The values of the fetches that the hook asked for, in their structure; None when it asked for none.
-        options: The `RunOptions` of the run, or None.
-        run_metadata: The `RunMetadata` of the run, or None.
+        options: The `RunOptions` of the run; empty if nobody gave any.
+        run_metadata: The `RunMetadata` of the run; empty if nobody gave options or asked for it.
     """
 
     results: Any
