@@ -26,35 +26,41 @@ __all__: list[str] = []
 Array = np.ndarray[Any, Any]
 
 
-def save_v2(prefix: Any, names: Sequence[str], tensors: Sequence[Any], name: str = "SaveV2") -> Operation:
+def save_v2(
+    prefix: Any, names: Sequence[str], tensors: Sequence[Any], slices: Sequence[str], name: str = "SaveV2"
+) -> Operation:
     """An operation that writes a checkpoint.
 
     Args:
         prefix: The checkpoint's path without `.index`, a string scalar.
         names: The names under which the tensors are written.
         tensors: The tensors; references to variables are read all at one moment.
+        slices: Which slices of larger tensors they are, see `parse_slice`; empty strings for whole ones.
         name: The operation's name.
 
     Returns:
         The operation.
     """
-    op: Operation = apply("SaveV2", prefix, list(names), [""] * len(names), list(tensors), name=name)
+    op: Operation = apply("SaveV2", prefix, list(names), list(slices), list(tensors), name=name)
     return op
 
 
-def restore_v2(prefix: Any, names: Sequence[str], dtypes: Sequence[Any], name: str = "RestoreV2") -> list[Tensor]:
+def restore_v2(
+    prefix: Any, names: Sequence[str], dtypes: Sequence[Any], slices: Sequence[str], name: str = "RestoreV2"
+) -> list[Tensor]:
     """Tensors read from a checkpoint.
 
     Args:
         prefix: The checkpoint's path without `.index`, a string scalar.
         names: The tensors' names in the checkpoint.
         dtypes: Their types.
+        slices: The slices to read, see `parse_slice`; empty strings for whole tensors.
         name: The operation's name.
 
     Returns:
         A tensor for each name.
     """
-    tensors: list[Tensor] = apply("RestoreV2", prefix, list(names), [""] * len(names), name=name, dtypes=list(dtypes))
+    tensors: list[Tensor] = apply("RestoreV2", prefix, list(names), list(slices), name=name, dtypes=list(dtypes))
     return tensors
 
 
@@ -64,11 +70,18 @@ def _text(value: Any) -> str:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
-def _parse_slice(spec: str, op: Operation | None = None) -> tuple[list[int], list[int], list[int]]:
-    """Reads a slice of a partitioned variable, such as ``"10 4 0,5:-"``.
+def parse_slice(spec: str, op: Operation | None = None) -> tuple[list[int], list[int], list[int]]:
+    """Reads which slice of a larger tensor is meant, such as ``"10 4 0,5:-"``.
+
+    Args:
+        spec: The whole's sizes, then each dimension's start and length, or ``-`` for all of it.
+        op: The operation to blame.
 
     Returns:
         The whole's sizes, and for each dimension where the slice starts and how long it is.
+
+    Raises:
+        InvalidArgumentError: If it cannot be read.
     """
     *sizes, extents = spec.split(" ")
     try:
@@ -90,7 +103,7 @@ def _save(context: Any, op: Operation, prefix: Any, names: Array, slices: Array,
         for name, spec, value in zip(map(_text, names), map(_text, slices), values, strict=True):
             array = read[value] if isinstance(value, Operation) else np.asarray(value)
             if spec:
-                whole, starts, _ = _parse_slice(spec, op)
+                whole, starts, _ = parse_slice(spec, op)
                 writer.add_slice(name, array, whole, starts)
             else:
                 writer.add(name, array)
@@ -108,7 +121,14 @@ def _restore(context: Any, op: Operation, prefix: Any, names: Array, slices: Arr
             )
         array = reader.read(name)
         if spec:
-            _, starts, lengths = _parse_slice(spec, op)
+            whole, starts, lengths = parse_slice(spec, op)
+            if tuple(whole) != array.shape:
+                raise errors.InvalidArgumentError(
+                    None,
+                    op,
+                    f"Shape in shape_and_slice spec {_shown(whole)} does not match the shape stored in checkpoint: "
+                    f"{_shown(array.shape)} ('{name}')",
+                )
             array = array[tuple(slice(start, start + n) for start, n in zip(starts, lengths, strict=True))]
         _check_assigned_shape(array, name, output)
         values.append(array)
@@ -152,7 +172,7 @@ def _restored_shapes(op: Operation) -> list[TensorShape]:
     specs = constant_value(op.inputs[2])
     if specs is None:
         return [TensorShape(None)] * len(op._outputs)
-    return [TensorShape(_parse_slice(text)[2]) if (text := _text(spec)) else TensorShape(None) for spec in specs]
+    return [TensorShape(parse_slice(text)[2]) if (text := _text(spec)) else TensorShape(None) for spec in specs]
 
 
 define(

@@ -172,7 +172,7 @@ class ResourceVariable(Variable):
         def find(element: str) -> Any:
             return graph.as_graph_element(f"{import_scope}/{element}" if import_scope else element)
 
-        self._save_slice_info: Any = None
+        self._save_slice_info = None
         self._constraint = None
         self._variable: Tensor = find(variable_def.variable_name)
         self._initializer_op: Operation = find(variable_def.initializer_name)
@@ -181,6 +181,7 @@ class ResourceVariable(Variable):
         self._trainable = variable_def.trainable
         self._synchronization = VariableSynchronization(variable_def.synchronization)
         self._aggregation = VariableAggregation(variable_def.aggregation)
+        self._init_slice_from_proto(variable_def, import_scope)
 
     @property
     def dtype(self) -> dtypes.DType:

@@ -7,7 +7,7 @@ operations.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,7 @@ from monitored._ops.variables import Variable, VariableAggregation, VariableSync
 __all__ = [
     "AUTO_REUSE",
     "VariableScope",
+    "create_partitioned_variables",
     "get_local_variable",
     "get_variable",
     "get_variable_scope",
@@ -71,7 +72,8 @@ def get_variable(
         trainable: Whether optimizers change it by default (True).
         collections: The graph collections to add it to; ``[GraphKeys.GLOBAL_VARIABLES]`` by default.
         caching_device: Accepted; reads need no cache.
-        partitioner: Not supported, unless it asks for a single part.
+        partitioner: A function of the shape and the type that says how many parts to make along each dimension, such
+            as `fixed_size_partitioner` gives; see `PartitionedVariable`.
         validate_shape: Whether the shape must be known and is fixed.
         use_resource: Accepted; every variable is read where it is used.
         custom_getter: A function called in place of the making, with a getter as its first argument.
@@ -80,7 +82,7 @@ def get_variable(
         aggregation: Accepted for distributed programs.
 
     Returns:
-        The `Variable` (what a custom getter gives).
+        The `Variable` (what a custom getter gives); with a partitioner a `PartitionedVariable`.
 
     Raises:
         ValueError: If the variable exists and is not to be shared, does not exist and is to be shared, or its shape or
@@ -135,6 +137,54 @@ def get_local_variable(
     return get_variable(
         name, shape, dtype, initializer, regularizer, trainable=False, collections=collections, **arguments
     )
+
+
+def create_partitioned_variables(
+    shape: Any,
+    slicing: Sequence[int],
+    initializer: Any,
+    dtype: Any = dtypes.float32,
+    trainable: bool = True,
+    collections: Any = None,
+    name: str | None = None,
+    reuse: Any = None,
+) -> list[Variable]:
+    """Makes one variable in parts; an older way to `get_variable` with a partitioner.
+
+    Args:
+        shape: The sizes of the whole.
+        slicing: How many parts to make along each dimension; more than one for at most one of them.
+        initializer: An initializer, or a tensor of the whole's value.
+        dtype: The type.
+        trainable: Whether optimizers change it by default.
+        collections: The graph collections to add the parts to; ``[GraphKeys.GLOBAL_VARIABLES]`` by default.
+        name: The name of the whole, ``'PartitionedVariable'`` by default, made unique.
+        reuse: See `variable_scope`.
+
+    Returns:
+        The parts.
+
+    Raises:
+        ValueError: If shape and slicing do not fit together.
+    """
+    if len(shape) != len(slicing):
+        raise ValueError(
+            "The 'shape' and 'slicing' of a partitioned Variable must have the length: "
+            f"shape: {shape}, slicing: {slicing}"
+        )
+    if len(shape) < 1:
+        raise ValueError(f"A partitioned Variable must have rank at least 1: shape: {shape}")
+    with variable_scope(name, "PartitionedVariable", reuse=reuse):
+        parts = get_variable(
+            "",
+            shape,
+            dtype,
+            initializer,
+            trainable=trainable,
+            collections=collections,
+            partitioner=lambda **_: list(slicing),
+        )
+    return list(parts)
 
 
 def no_regularizer(_: Any) -> None:

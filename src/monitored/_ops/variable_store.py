@@ -13,11 +13,14 @@ import threading
 from typing import Any, Final
 
 from monitored._graph import dtypes
-from monitored._graph.build import convert_to_tensor
+from monitored._graph.build import apply, convert_to_tensor
 from monitored._graph.collections import GraphKeys
 from monitored._graph.graph import Graph, get_default_graph
+from monitored._graph.operation import Tensor
 from monitored._graph.shapes import TensorShape, as_shape
 from monitored._ops import initializers
+from monitored._ops.partitioned_variables import PartitionedVariable, PartitionInfo, cut
+from monitored._ops.save_slices import SaveSliceInfo
 from monitored._ops.variables import Variable, VariableAggregation, VariableSynchronization
 
 __all__ = ["AUTO_REUSE", "VariableScope"]
@@ -239,6 +242,7 @@ class Store:
 
     def __init__(self) -> None:
         self.variables: dict[str, Variable] = {}
+        self.partitioned: dict[str, PartitionedVariable] = {}
         self.scopes = Scopes()
 
 
@@ -333,9 +337,120 @@ def _get_or_make(
     synchronization: VariableSynchronization = VariableSynchronization.AUTO,
     aggregation: VariableAggregation = VariableAggregation.NONE,
     **_: Any,
-) -> Variable:
-    variables = store_of(graph).variables
+) -> Variable | PartitionedVariable:
+    store = store_of(graph)
     dtype = dtypes.as_dtype(dtype)
+    static = as_shape(shape)
+    make = functools.partial(
+        _make,
+        graph,
+        dtype=dtype,
+        initializer=initializer,
+        regularizer=regularizer,
+        reuse=reuse,
+        trainable=trainable,
+        collections=collections,
+        caching_device=caching_device,
+        validate_shape=validate_shape,
+        constraint=constraint,
+        synchronization=synchronization,
+        aggregation=aggregation,
+    )
+    if partitioner is not None and not (shape is not None and static.ndims == 0):
+        return _partitioned(store, graph, name.rstrip("/"), static, dtype, initializer, reuse, partitioner, make)
+    if partitioner is None and reuse is True and name in store.partitioned:
+        return _shared_parts(store.partitioned[name], static, dtype, None)
+    if f"{name}/part_0" in store.variables:
+        raise ValueError(
+            f"No partitioner was provided, but a partitioned version of the variable was found: {name}/part_0. Perhaps "
+            "a variable of the same name was already created with partitioning?"
+        )
+    return make(name, shape)
+
+
+def _partitioned(
+    store: Store,
+    graph: Graph,
+    name: str,
+    shape: TensorShape,
+    dtype: dtypes.DType,
+    initializer: Any,
+    reuse: Any,
+    partitioner: Any,
+    make: Any,
+) -> PartitionedVariable:
+    """Makes a variable for each part, or finds them."""
+    if name in store.variables:
+        raise ValueError(
+            f"A partitioner was provided, but an unpartitioned version of the variable was found: {name}.  Perhaps a "
+            "variable of the same name was already created without partitioning?"
+        )
+    value = initializer if isinstance(initializer, Tensor) else None
+    if value is not None:
+        shape = shape.merge_with(value.shape)
+    partitions, parts = cut(shape, partitioner, dtype)
+    existing = store.partitioned.get(name)
+    if existing is not None:
+        if not reuse:
+            raise ValueError(
+                f"Partitioned variable with name {name} already exists. Did you mean to set reuse=True or "
+                "reuse=tf.AUTO_REUSE in VarScope?"
+            )
+        return _shared_parts(existing, shape, dtype, partitions)
+    if reuse is True:
+        raise ValueError(
+            f"PartitionedVariable {name} does not exist, or was not created with tf.get_variable(). Did you mean to "
+            "set reuse=False or reuse=tf.AUTO_REUSE in VarScope?"
+        )
+    sizes = shape.as_list()
+    made = []
+    for number, (offset, part) in enumerate(parts):
+        part_name = f"{name}/part_{number}"
+        if value is None:
+            variable = make(part_name, part, partition_info=PartitionInfo(sizes, offset))
+        else:
+            with graph.name_scope(f"{part_name}/PartitionedInitializer/"):
+                begin = apply("Slice", value, offset, part, name="Slice")
+            variable = make(part_name, None, initializer=begin)
+        variable._set_save_slice_info(SaveSliceInfo(name, sizes, offset, part))
+        made.append(variable)
+    store.partitioned[name] = PartitionedVariable(name, shape, dtype, made, partitions)
+    return store.partitioned[name]
+
+
+def _shared_parts(
+    existing: PartitionedVariable, shape: TensorShape, dtype: dtypes.DType, partitions: list[int] | None
+) -> PartitionedVariable:
+    told = f"Trying to reuse partitioned variable {existing.name}, but specified"
+    if not shape.is_compatible_with(existing.shape):
+        raise ValueError(f"{told} shape {shape} and found shape {existing.shape}.")
+    if not dtype.is_compatible_with(existing.dtype):
+        raise ValueError(f"{told} dtype {dtype.name} and found dtype {existing.dtype.name}.")
+    if partitions is not None and partitions != existing._get_partitions():
+        raise ValueError(f"{told} partitions {partitions} and found partitions {existing._get_partitions()}.")
+    return existing
+
+
+def _make(
+    graph: Graph,
+    name: str,
+    shape: Any,
+    *,
+    dtype: dtypes.DType,
+    initializer: Any,
+    regularizer: Any,
+    reuse: Any,
+    trainable: bool | None,
+    collections: Any,
+    caching_device: Any,
+    validate_shape: bool,
+    constraint: Any,
+    synchronization: VariableSynchronization,
+    aggregation: VariableAggregation,
+    partition_info: PartitionInfo | None = None,
+) -> Variable:
+    """Makes one variable, or finds it."""
+    variables = store_of(graph).variables
     existing = variables.get(name)
     if existing is not None:
         return _shared(existing, name, None if shape is None else as_shape(shape), dtype, reuse)
@@ -348,14 +463,9 @@ def _get_or_make(
     if by_value and shape is not None:
         raise ValueError("If initializer is a constant, do not specify shape.")
     static = as_shape(shape)
-    if partitioner is not None and any(part != 1 for part in partitioner(shape=static, dtype=dtype)):
-        raise NotImplementedError(
-            f"A partitioner asks for several parts of variable {name}, which are not supported: the variable of one "
-            "process is one array. Leave `partitioner` out."
-        )
     if initializer is None:
         initializer = _default_initializer(name, dtype)
-    initial_value, known_dtype = _initial_value(initializer, static, dtype)
+    initial_value, known_dtype = _initial_value(initializer, static, dtype, partition_info)
     variable = Variable(
         initial_value,
         trainable,
@@ -405,14 +515,17 @@ def _default_initializer(name: str, dtype: dtypes.DType) -> Any:
     raise ValueError(f"An initializer for variable {name} of {dtype.base_dtype} is required")
 
 
-def _initial_value(initializer: Any, shape: TensorShape, dtype: dtypes.DType) -> tuple[Any, dtypes.DType | None]:
+def _initial_value(
+    initializer: Any, shape: TensorShape, dtype: dtypes.DType, partition_info: PartitionInfo | None
+) -> tuple[Any, dtypes.DType | None]:
     """The initial value, or a function that gives it, and the type when that is known."""
     if not callable(initializer):
         return initializer, None
     if isinstance(initializer, type):
         initializer = initializer()
     if shape.is_fully_defined():
-        keywords = {"partition_info": None} if _accepts(initializer, "partition_info") else {}
+        is_told = partition_info is not None or _accepts(initializer, "partition_info")
+        keywords = {"partition_info": partition_info} if is_told else {}
         return lambda: initializer(shape.as_list(), dtype=dtype, **keywords), dtype.base_dtype
     if _needs_no_arguments(initializer):
         return initializer, None

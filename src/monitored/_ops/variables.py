@@ -18,6 +18,7 @@ from monitored._graph.operation import Operation, Tensor
 from monitored._graph.operators import Operators
 from monitored._graph.shapes import TensorShape, as_shape
 from monitored._ops import state as _state  # noqa: F401  # the op types
+from monitored._ops.save_slices import SaveSliceInfo
 
 __all__ = ["Variable", "VariableAggregation", "VariableSynchronization"]
 
@@ -47,6 +48,8 @@ class Variable(Operators):
     A variable must be initialized before it is used: run its `initializer`, or the operation that
     `global_variables_initializer` gives. Used as an input of an operation, it is read there.
     """
+
+    SaveSliceInfo = SaveSliceInfo
 
     def __init__(
         self,
@@ -91,7 +94,7 @@ class Variable(Operators):
             ValueError: If there is no initial value, its shape is not known, or an argument is not valid.
             TypeError: If the initial value cannot have the type.
         """
-        self._save_slice_info: Any = None
+        self._save_slice_info: SaveSliceInfo | None = None
         self._constraint = constraint
         self._synchronization = synchronization
         self._aggregation = aggregation
@@ -189,6 +192,13 @@ class Variable(Operators):
         self._trainable = proto.trainable
         self._synchronization = VariableSynchronization(proto.synchronization)
         self._aggregation = VariableAggregation(proto.aggregation)
+        self._init_slice_from_proto(proto, import_scope)
+
+    def _init_slice_from_proto(self, proto: Any, import_scope: str | None) -> None:
+        """Notes which slice of a larger variable this is, if it is one."""
+        if proto.HasField("save_slice_info_def"):
+            definition = proto.save_slice_info_def
+            self._save_slice_info = SaveSliceInfo(save_slice_info_def=definition, import_scope=import_scope)
 
     # -- what it is -----------------------------------------------------------------------------------------
 
@@ -273,6 +283,12 @@ class Variable(Operators):
     def initializer(self) -> Operation:
         """The operation that sets the initial value."""
         return self._initializer_op
+
+    def _set_save_slice_info(self, save_slice_info: SaveSliceInfo | None) -> None:
+        self._save_slice_info = save_slice_info
+
+    def _get_save_slice_info(self) -> SaveSliceInfo | None:
+        return self._save_slice_info
 
     def _as_graph_element(self) -> Tensor:
         return self._variable
@@ -460,6 +476,9 @@ class Variable(Operators):
         )
         if self._initial_value is not None:
             proto.initial_value_name = self._initial_value.name.removeprefix(prefix)
+        slice_proto = None if self._save_slice_info is None else self._save_slice_info.to_proto(export_scope)
+        if slice_proto is not None:
+            proto.save_slice_info_def.CopyFrom(slice_proto)
         return proto
 
     @staticmethod

@@ -19,8 +19,9 @@ import numpy as np
 from monitored import errors
 from monitored._checkpoint import TensorReader, latest_checkpoint, open_checkpoint
 from monitored._graph.operation import Operation
+from monitored._graph.shapes import TensorShape
 from monitored._ops.variable_ops import global_variables
-from monitored._train.saver_nodes import named_variables
+from monitored._train.saver_nodes import Partitioned, by_name, named_variables, operations_of
 
 __all__ = ["RestorePlan"]
 
@@ -79,8 +80,8 @@ class RestorePlan:
             DataLossError: If its index is damaged.
         """
         path = checkpoint_path(ckpt_dir_or_file)
-        named = named_variables(global_variables() if var_list is None else var_list)
-        variables = [(name, reference.op) for name, reference in named.items()]
+        saved = named_variables(global_variables() if var_list is None else var_list)
+        variables = list(by_name(saved).items())
         return compare(open_checkpoint(path), path, variables, renamed, reshape)[0]
 
     @property
@@ -154,10 +155,10 @@ def checkpoint_path(ckpt_dir_or_file: Path) -> str:
 def compare(
     reader: TensorReader,
     prefix: str,
-    variables: Sequence[tuple[str, Operation]],
+    variables: Sequence[tuple[str, Operation | Partitioned]],
     renamed: Mapping[str, str] | None = None,
     reshape: bool = False,
-) -> tuple[RestorePlan, dict[Operation, str]]:
+) -> tuple[RestorePlan, dict[Operation | Partitioned, str]]:
     """Works out what a checkpoint has for variables.
 
     Args:
@@ -179,7 +180,7 @@ def compare(
     missing: list[str] = []
     other: dict[str, str] = {}
     mismatched: dict[str, str] = {}
-    sources: dict[Operation, str] = {}
+    sources: dict[Operation | Partitioned, str] = {}
     unused = dict.fromkeys(name for name in shapes if not name.startswith(STREAM))
     for name, op in variables:
         source = before[op] if before.get(op) in shapes else name
@@ -199,9 +200,11 @@ def compare(
     return RestorePlan(prefix, tuple(matched), other, mismatched, tuple(missing), tuple(unused)), sources
 
 
-def _names_before(variables: Sequence[Operation], renamed: Mapping[str, str]) -> dict[Operation, str]:
+def _names_before(
+    variables: Sequence[Operation | Partitioned], renamed: Mapping[str, str]
+) -> dict[Operation | Partitioned, str]:
     """The earlier name of each variable that had one; scopes, which end with a slash, stand for what is in them."""
-    found: dict[Operation, str] = {}
+    found: dict[Operation | Partitioned, str] = {}
     present = {op.name for op in variables}
     for new, old in renamed.items():
         if new.endswith("/") != old.endswith("/"):
@@ -224,10 +227,12 @@ def _names_before(variables: Sequence[Operation], renamed: Mapping[str, str]) ->
     return found
 
 
-def _mismatch(op: Operation, shape: tuple[int, ...], dtype: np.dtype[Any], reshape: bool) -> str | None:
+def _mismatch(
+    variable: Operation | Partitioned, shape: tuple[int, ...], dtype: np.dtype[Any], reshape: bool
+) -> str | None:
     """Why a value of a shape and dtype does not fit a variable, in words; None if it does."""
-    own, wanted = op._outputs[0].shape, np.dtype(op._outputs[0].dtype.as_numpy_dtype)
-    sizes = sizes_of(op) if reshape else None
+    own, wanted = shape_of(variable), np.dtype(operations_of(variable)[0]._outputs[0].dtype.as_numpy_dtype)
+    sizes = sizes_of(variable) if reshape else None
     if dtype != wanted:
         return f"has dtype {wanted}, in the checkpoint {dtype}"
     if sizes is not None and math.prod(sizes) != math.prod(shape):
@@ -237,13 +242,18 @@ def _mismatch(op: Operation, shape: tuple[int, ...], dtype: np.dtype[Any], resha
     return None
 
 
-def sizes_of(op: Operation) -> tuple[int, ...] | None:
+def shape_of(variable: Operation | Partitioned) -> TensorShape:
+    """The static shape of a variable, the whole of it if it is partitioned."""
+    return variable.shape if isinstance(variable, Partitioned) else variable._outputs[0].shape
+
+
+def sizes_of(variable: Operation | Partitioned) -> tuple[int, ...] | None:
     """The shape of a variable, if it is known."""
-    sizes = op._outputs[0].shape.sizes
+    sizes = shape_of(variable).sizes
     return None if sizes is None or None in sizes else tuple(size for size in sizes if size is not None)
 
 
-def check(plan: RestorePlan, variables: Sequence[tuple[str, Operation]], strict: bool) -> None:
+def check(plan: RestorePlan, variables: Sequence[tuple[str, Operation | Partitioned]], strict: bool) -> None:
     """Checks that a restore can be carried out.
 
     Args:
@@ -258,7 +268,8 @@ def check(plan: RestorePlan, variables: Sequence[tuple[str, Operation]], strict:
     if plan.fits or (not strict and (plan.matched or plan.renamed)):
         return
     blamed = (plan.missing or tuple(plan.mismatched))[0]
-    key, op = next((name, op) for name, op in variables if op.name == blamed)
+    key, variable = next((name, variable) for name, variable in variables if variable.name == blamed)
+    op = operations_of(variable)[0]
     if not strict:
         raise errors.NotFoundError(
             None, op, f"The checkpoint has nothing for this graph, so it is hardly the right one.\n{plan}"

@@ -42,7 +42,15 @@ from monitored._run.session import BaseSession
 from monitored._train import snapshot
 from monitored._train.global_step import global_step as evaluate_step
 from monitored._train.meta_graph import export_meta_graph, meta_graph_filename
-from monitored._train.saver_nodes import add_nodes, named_variables, saved_by, shards_of
+from monitored._train.saver_nodes import (
+    Partitioned,
+    Variables,
+    add_nodes,
+    by_name,
+    named_variables,
+    operations_of,
+    saved_by,
+)
 
 __all__ = ["Saver"]
 
@@ -140,7 +148,7 @@ class Saver:
         self._renamed = dict(renamed or {})
         self.saver_def = saver_def
         self._graph: Graph | None = None  # set by `build`, as is what follows
-        self._variables: dict[str, Operation] = {}  # name in the checkpoint -> variable
+        self._variables: Variables = {}  # name in the checkpoint -> variable
         self._streams: tuple[int, dict[str, Operation]] | None = None  # for which version of the graph
         self._meta: tuple[Any, bytes] | None = None  # the last MetaGraph written, and of what it is
         self._last: list[tuple[str, float]] = []  # (checkpoint, when it was made in seconds since 1970), oldest first
@@ -176,12 +184,12 @@ class Saver:
         if found is None:
             found = _unique(graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
             found += graph.get_collection(GraphKeys.SAVEABLE_OBJECTS)
-        named = named_variables(found)
-        if not named and not self._allow_empty:
+        saved = named_variables(found)
+        if not saved and not self._allow_empty:
             raise ValueError("No variables to save")
-        self._variables = {name: reference.op for name, reference in named.items()}
-        if named:
-            nodes = add_nodes(named, self._name, self._filename, self._reshape, self._sharded)
+        self._variables = by_name(saved)
+        if saved:
+            nodes = add_nodes(saved, self._name, self._filename, self._reshape, self._sharded)
             self.saver_def = saver_pb2.SaverDef(
                 filename_tensor_name=nodes[0],
                 save_tensor_name=nodes[1],
@@ -191,7 +199,7 @@ class Saver:
                 keep_checkpoint_every_n_hours=self._keep_hours or 0,
                 version=saver_pb2.SaverDef.V2,
             )
-            graph = next(iter(named.values())).graph
+            graph = saved[0].reference.graph
         self._graph = graph
 
     def _build_imported(self) -> None:
@@ -212,10 +220,14 @@ class Saver:
     def _is_empty(self) -> bool:
         return self._graph is not None and not self._variables
 
+    def _operations(self) -> set[Operation]:
+        """The operations that hold the variables."""
+        return {op for variable in self._variables.values() for op in operations_of(variable)}
+
     def _streams_of(self, graph: Graph) -> dict[str, Operation]:
         """The random operations whose streams go with the variables: none for a saver of a part of the model."""
         if self._streams is None or self._streams[0] != graph.version:
-            saved = set(self._variables.values())
+            saved = self._operations()
             whole = all(variable.op in saved for variable in graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
             self._streams = (graph.version, snapshot.streams_of(graph) if whole else {})
         return self._streams[1]
@@ -290,11 +302,16 @@ class Saver:
 
     def _write(self, checkpoint: str, values: Mapping[str, Any]) -> None:
         """Writes values, those of each device in a file of its own if the saver is sharded."""
-        shards = shards_of(self._variables) if self.saver_def.sharded else [("", [])]
-        place = {name: shard for shard, (_, names) in enumerate(shards) for name in names}
-        with BundleWriter(checkpoint, len(shards)) as writer:
+        devices = sorted({op.device for op in self._operations()}) if self.saver_def.sharded else [""]
+        place = {device: shard for shard, device in enumerate(devices)}
+        with BundleWriter(checkpoint, len(devices)) as writer:
             for name, value in values.items():
-                writer.add(name, value, place.get(name, 0))
+                variable = self._variables.get(name)  # None for a random stream
+                if isinstance(variable, Partitioned):
+                    for (op, info), part in zip(variable.parts, value, strict=True):
+                        writer.add_slice(name, part, info.full_shape, info.var_offset, place.get(op.device, 0))
+                else:
+                    writer.add(name, value, 0 if variable is None else place.get(variable.device, 0))
 
     def _session(self, sess: Any) -> BaseSession:
         raw_session = getattr(sess, "_raw_session", None)  # of a monitored session
@@ -408,7 +425,7 @@ class Saver:
         if self._renamed and plan.renamed and plan.fits:
             _log.info("%s", plan)
         elif not plan.fits:
-            initialized = snapshot.initialize_rest(session, self._variables.values())
+            initialized = snapshot.initialize_rest(session, self._operations())
             _log.warning("%s\nInitialized instead: %s", plan, ", ".join(initialized) or "none, all had values")
 
     # -- as protocol buffers ----------------------------------------------------------------------------------------

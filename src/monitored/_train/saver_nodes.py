@@ -19,8 +19,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from monitored import errors
 from monitored._graph.build import apply, constant
@@ -29,47 +32,164 @@ from monitored._graph.dtypes import int32, string
 from monitored._graph.effects import VARIABLE_TYPES, variable_behind
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation, Tensor
+from monitored._graph.shapes import TensorShape
 from monitored._ops.array import placeholder_with_default
 from monitored._ops.control_flow import group
-from monitored._ops.io import restore_v2, save_v2
+from monitored._ops.io import parse_slice, restore_v2, save_v2
 from monitored._ops.joining import stack
+from monitored._ops.partitioned_variables import PartitionedVariable
+from monitored._ops.save_slices import SaveSliceInfo
 from monitored._ops.sharded_saving import merge_v2_checkpoints, sharded_filename, string_join
+from monitored._ops.variables import Variable
 
 __all__: list[str] = []
 
+Array = np.ndarray[Any, Any]
 
-def named_variables(var_list: Any) -> dict[str, Tensor]:
-    """The variables that a saver is given, by their names in the checkpoint.
+
+class Saved(NamedTuple):
+    """One thing that a saver saves: a variable, or a part of a partitioned one.
+
+    Attributes:
+        name: The name in the checkpoint, which all parts of a variable share.
+        reference: The variable's reference.
+        value: What is saved.
+        part: Which slice of the whole it is; None for a variable that is saved by itself.
+    """
+
+    name: str
+    reference: Tensor
+    value: Tensor
+    part: SaveSliceInfo | None
+
+    @property
+    def spec(self) -> str:
+        """Which slice it is, as `SaveV2` takes it; empty for a whole."""
+        return "" if self.part is None else self.part.spec
+
+
+@dataclass(frozen=True, eq=False)
+class Partitioned:
+    """Variables that are the parts of one tensor in a checkpoint.
+
+    Attributes:
+        name: The name of the whole in the graph.
+        parts: The variables, and which slices they hold.
+    """
+
+    name: str
+    parts: tuple[tuple[Operation, SaveSliceInfo], ...]
+
+    @property
+    def shape(self) -> TensorShape:
+        """The shape of the whole."""
+        return TensorShape(self.parts[0][1].full_shape)
+
+    def taken_from(self, whole: Array) -> dict[Operation, Array]:
+        """Each part's share of a value of the whole."""
+        return {
+            op: whole[tuple(slice(at, at + size) for at, size in zip(info.var_offset, info.var_shape, strict=True))]
+            for op, info in self.parts
+        }
+
+
+Variables = Mapping[str, Operation | Partitioned]  # by their names in the checkpoint
+
+
+def operations_of(variable: Operation | Partitioned) -> tuple[Operation, ...]:
+    """The operations that hold a variable: its parts', if it is partitioned."""
+    return tuple(op for op, _ in variable.parts) if isinstance(variable, Partitioned) else (variable,)
+
+
+def by_name(saved: Iterable[Saved]) -> dict[str, Operation | Partitioned]:
+    """What is saved, by its names in the checkpoint.
 
     Args:
-        var_list: A list of variables, or a mapping of names to variables.
+        saved: What is saved; the parts of one variable have one name.
 
     Returns:
-        Name -> the variable's reference, in the order of the names.
+        Name -> the variable.
+    """
+    found: dict[str, Operation | Partitioned] = {}
+    for name, reference, _, part in saved:
+        if part is None:
+            found[name] = reference.op
+        else:
+            before = found.get(name)
+            parts = before.parts if isinstance(before, Partitioned) else ()
+            found[name] = Partitioned(part.full_name, (*parts, (reference.op, part)))
+    return found
+
+
+def named_variables(var_list: Any) -> list[Saved]:
+    """The variables that a saver is given, with their names in the checkpoint.
+
+    Args:
+        var_list: A list of variables, or a mapping of names to variables. A partitioned variable, or the list of its
+            parts, counts as one.
+
+    Returns:
+        What is saved, in the order of the names.
 
     Raises:
         TypeError: If it is neither, or something in it is no variable.
         ValueError: If two variables have one name, or one variable two.
     """
+    found: list[Saved] = []
     if isinstance(var_list, Mapping):
-        pairs = [(name, _reference(name, value)) for name, value in var_list.items()]
+        for name, value in var_list.items():
+            if isinstance(value, (PartitionedVariable, list, tuple)):
+                found += _parts(name, value)
+            else:
+                reference = _reference(name, value)
+                found.append(Saved(name, reference, reference, None))
     elif isinstance(var_list, (list, tuple, set)):
-        references = [_reference(None, value) for value in var_list]
-        pairs = [(reference.op.name, reference) for reference in references]
+        for value in var_list:
+            if isinstance(value, PartitionedVariable):
+                found += _parts(value.name, value)
+            elif getattr(value, "_save_slice_info", None) is not None:
+                found += _parts(value._save_slice_info.full_name, [value])
+            else:
+                reference = _reference(None, value)
+                found.append(Saved(reference.op.name, reference, reference, None))
     else:
         raise TypeError(f"Variables to save should be passed in a dict or a list: {var_list}")
-    named: dict[str, Tensor] = {}
+    found.sort(key=lambda saved: saved.name)
+    _check_names(found)
+    return found
+
+
+def _check_names(found: list[Saved]) -> None:
+    whole: dict[str, bool] = {}
     names_of: dict[Tensor, str] = {}
-    for name, reference in sorted(pairs, key=lambda pair: pair[0]):
-        if name in named:
-            raise ValueError(f"At least two variables have the same name: {name}")
-        if reference in names_of:
+    for name, reference, value, part in found:
+        if name in whole:
+            if whole[name] != (part is None):
+                raise ValueError(f"Mixing slices and non-slices with the same name: {name}")
+            if part is None:
+                raise ValueError(f"At least two variables have the same name: {name}")
+        if value in names_of:
             raise ValueError(
                 f"The same saveable will be restored with two names: {name} (variable {reference.op.name}, which is "
-                f"{names_of[reference]} already)"
+                f"{names_of[value]} already)"
             )
-        named[name], names_of[reference] = reference, name
-    return named
+        whole[name], names_of[value] = part is None, name
+
+
+def _parts(name: str, variables: Iterable[Any]) -> list[Saved]:
+    """The parts of a variable, under one name."""
+    found: list[Saved] = []
+    for variable in variables:
+        if not isinstance(variable, Variable):
+            raise ValueError(f"Slices must all be Variables: {variable}")
+        info = variable._save_slice_info
+        if info is None:
+            raise ValueError(f"Slices must all be slices: {variable}")
+        first = found[0].part if found else None
+        if first is not None and first.full_name != info.full_name:
+            raise ValueError(f"Slices must all be from the same tensor: {first.full_name} != {info.full_name}")
+        found.append(Saved(name, variable._ref(), variable.value(), info))
+    return found
 
 
 def _reference(name: str | None, value: Any) -> Tensor:
@@ -83,28 +203,21 @@ def _reference(name: str | None, value: Any) -> Tensor:
     )
 
 
-def shards_of(variables: Mapping[str, Operation]) -> list[tuple[str, list[str]]]:
-    """The variables by their devices, as a sharded saver puts them into files.
-
-    Args:
-        variables: Name in the checkpoint -> variable.
-
-    Returns:
-        Each device with the names of its variables, both in their order.
-    """
-    found: dict[str, list[str]] = {}
-    for name in sorted(variables):
-        found.setdefault(variables[name].device, []).append(name)
-    return sorted(found.items())
+def _shards_of(saved: Sequence[Saved]) -> list[tuple[str, list[Saved]]]:
+    """What is saved by its devices, each with a file of its own in a sharded checkpoint."""
+    found: dict[str, list[Saved]] = {}
+    for one in saved:
+        found.setdefault(one.reference.device, []).append(one)
+    return sorted(found.items(), key=lambda item: item[0])
 
 
 def add_nodes(
-    named: Mapping[str, Tensor], name: str | None, filename: str, reshape: bool, sharded: bool = False
+    saved: Sequence[Saved], name: str | None, filename: str, reshape: bool, sharded: bool = False
 ) -> tuple[str, str, str]:
     """Adds a saver's nodes to the graph of its variables.
 
     Args:
-        named: Name in the checkpoint -> the variable's reference.
+        saved: What is saved.
         name: The nodes' name scope; ``'save'`` by default.
         filename: The checkpoint's path for a run that is not fed one.
         reshape: Whether restored values are given the variables' shapes.
@@ -113,42 +226,42 @@ def add_nodes(
     Returns:
         What a `SaverDef` names: the tensor to feed the path, the one to fetch to save, the operation that restores.
     """
-    with next(iter(named.values())).graph.as_default() as graph, graph.name_scope(name or "save"):
+    with saved[0].reference.graph.as_default() as graph, graph.name_scope(name or "save"):
         with graph.name_scope("filename") as scope:
             default = constant(filename, string, name="input")
         inner = placeholder_with_default(default, [], name=scope)
         path = placeholder_with_default(inner, [], name="Const")
         if sharded:
-            done, restored = _add_shards(path, named, reshape)
+            done, restored = _add_shards(path, saved, reshape)
         else:
-            done = _add_save(path, path, named)
-            restored = group(*_add_restore(path, named, reshape, ""), name="restore_all")
+            done = _add_save(path, path, saved)
+            restored = group(*_add_restore(path, saved, reshape, ""), name="restore_all")
     return path.name, done.name, restored.name
 
 
-def _add_save(path: Tensor, file: Tensor, named: Mapping[str, Tensor]) -> Tensor:
+def _add_save(path: Tensor, file: Tensor, saved: Sequence[Saved]) -> Tensor:
     """Adds the nodes that save variables in a file; the result is the file's path, after that."""
-    saved = save_v2(file, list(named), list(named.values()))
-    with path.graph.control_dependencies([saved]):
+    written = save_v2(file, [one.name for one in saved], [one.value for one in saved], [one.spec for one in saved])
+    with path.graph.control_dependencies([written]):
         done: Tensor = apply("Identity", file, name="control_dependency")
     done.op._set_attr("_class", [f"loc:@{file.op.name}".encode()])
     return done
 
 
-def _add_restore(path: Tensor, named: Mapping[str, Tensor], reshape: bool, device: str) -> list[Operation]:
+def _add_restore(path: Tensor, saved: Sequence[Saved], reshape: bool, device: str) -> list[Operation]:
     """Adds the nodes that restore the variables of a device."""
+    kinds = [one.reference.dtype.base_dtype for one in saved]
     with path.graph.device(None), path.graph.device(_host_of(device)):
-        values = restore_v2(path, list(named), [reference.dtype.base_dtype for reference in named.values()])
-    return [_add_assign(ref, value, reshape) for ref, value in zip(named.values(), values, strict=True)]
+        values = restore_v2(path, [one.name for one in saved], kinds, [one.spec for one in saved])
+    return [_add_assign(one.reference, value, reshape) for one, value in zip(saved, values, strict=True)]
 
 
-def _add_shards(path: Tensor, named: Mapping[str, Tensor], reshape: bool) -> tuple[Tensor, Operation]:
+def _add_shards(path: Tensor, saved: Sequence[Saved], reshape: bool) -> tuple[Tensor, Operation]:
     """Adds the nodes of a sharded saver: the tensor to fetch to save, and the operation that restores."""
     graph = path.graph
-    groups = shards_of({name: reference.op for name, reference in named.items()})
-    shards = [(device, {name: named[name] for name in names}) for device, names in groups]
+    shards = _shards_of(saved)
     # TensorFlow draws this name at random; here the graph of a program is the same each time.
-    place = hashlib.sha256("\n".join(named).encode()).hexdigest()[:32]
+    place = hashlib.sha256("\n".join(one.name for one in saved).encode()).hexdigest()[:32]
     parts = string_join([path, f"_temp_{place}/part"])
     count = constant(len(shards), int32, name="num_shards")
     files, done = [], []
@@ -161,12 +274,12 @@ def _add_shards(path: Tensor, named: Mapping[str, Tensor], reshape: bool) -> tup
             prefixes = stack(files, name="MergeV2Checkpoints/checkpoint_prefixes")
         merged = merge_v2_checkpoints(prefixes, path)
         with graph.control_dependencies([merged, *(tensor.op for tensor in done)]):
-            saved: Tensor = apply("Identity", path, name="Identity")
+            after: Tensor = apply("Identity", path, name="Identity")
     restored = []
     for device, part in shards:
         with graph.device(device):
             restored.append(group(*_add_restore(path, part, reshape, device), name="restore_shard"))
-    return saved, group(*restored, name="restore_all")
+    return after, group(*restored, name="restore_all")
 
 
 def _host_of(device: str) -> str:
@@ -185,7 +298,7 @@ def _add_assign(reference: Tensor, value: Tensor, reshape: bool) -> Operation:
     return assigned
 
 
-def saved_by(graph: Graph, save_tensor_name: str) -> dict[str, Operation]:
+def saved_by(graph: Graph, save_tensor_name: str) -> dict[str, Operation | Partitioned]:
     """The variables that the nodes of a saver save, found from the tensor that its `SaverDef` names.
 
     Args:
@@ -197,9 +310,9 @@ def saved_by(graph: Graph, save_tensor_name: str) -> dict[str, Operation]:
 
     Raises:
         KeyError: If the graph has no such tensor.
-        UnimplementedError: If something else than whole variables is saved.
+        UnimplementedError: If something else than variables is saved.
     """
-    found: dict[str, Operation] = {}
+    found: list[Saved] = []
     seen: set[Operation] = set()
     stack = [graph.get_tensor_by_name(save_tensor_name).op]
     while stack:
@@ -208,17 +321,21 @@ def saved_by(graph: Graph, save_tensor_name: str) -> dict[str, Operation]:
             continue
         seen.add(op)
         if op.type in ("SaveV2", "SaveSlices"):
-            found.update(_saved_by_one(op))
+            found += _saved_by_one(op)
         else:
             stack.extend((*(tensor.op for tensor in op.inputs), *op.control_inputs))
-    return found
+    return by_name(found)
 
 
-def _saved_by_one(op: Operation) -> dict[str, Operation]:
+def _saved_by_one(op: Operation) -> list[Saved]:
     names, slices = constant_value(op.inputs[1]), constant_value(op.inputs[2])
     variables = [variable_behind(tensor) for tensor in op.inputs[3:]]
-    if names is None or slices is None or any(slices) or None in variables:
-        raise errors.UnimplementedError(
-            None, op, f"'{op.name}' saves something else than whole variables under fixed names."
-        )
-    return {name.decode(): variable for name, variable in zip(names, variables, strict=True) if variable is not None}
+    if names is None or slices is None or None in variables:
+        raise errors.UnimplementedError(None, op, f"'{op.name}' saves something else than variables under fixed names.")
+    found = []
+    for name, spec, variable, value in zip(names, slices, variables, op.inputs[3:], strict=True):
+        if variable is not None:
+            whole, starts, sizes = parse_slice(spec.decode(), op) if spec else ([], [], [])
+            part = SaveSliceInfo(name.decode(), whole, starts, sizes) if spec else None
+            found.append(Saved(name.decode(), variable._outputs[0], value, part))
+    return found

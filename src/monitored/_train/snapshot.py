@@ -19,6 +19,7 @@ from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation
 from monitored._run.session import BaseSession
 from monitored._train.restore_plan import STREAM, RestorePlan, check, compare, sizes_of
+from monitored._train.saver_nodes import Partitioned, Variables, operations_of
 
 __all__: list[str] = []
 
@@ -50,9 +51,7 @@ def streams_of(graph: Graph) -> dict[str, Operation]:
     return found
 
 
-def take(
-    session: BaseSession, variables: Mapping[str, Operation], streams: Mapping[str, Operation]
-) -> dict[str, Array]:
+def take(session: BaseSession, variables: Variables, streams: Mapping[str, Operation]) -> dict[str, Array | list[Array]]:
     """Reads a session's state at one moment.
 
     Args:
@@ -61,7 +60,7 @@ def take(
         streams: Name in the checkpoint -> random operation; those that have drawn nothing yet are left out.
 
     Returns:
-        Name -> value, in the order of the names.
+        Name -> value, in the order of the names; for a partitioned variable a list of its parts'.
 
     Raises:
         FailedPreconditionError: If a variable has no value.
@@ -69,14 +68,18 @@ def take(
     store = session._store
     with store.lock:
         wanted = {**variables, **{name: op for name, op in streams.items() if op in store.values}}
-        values = store.read(dict.fromkeys(wanted[name] for name in sorted(wanted)))
-    return {name: values[wanted[name]] for name in sorted(wanted)}
+        values = store.read(dict.fromkeys(op for name in sorted(wanted) for op in operations_of(wanted[name])))
+    return {name: _value(wanted[name], values) for name in sorted(wanted)}
+
+
+def _value(variable: Operation | Partitioned, values: Mapping[Operation, Array]) -> Array | list[Array]:
+    return values[variable] if isinstance(variable, Operation) else [values[op] for op, _ in variable.parts]
 
 
 def restore(
     session: BaseSession,
     prefix: str,
-    variables: Mapping[str, Operation],
+    variables: Variables,
     streams: Mapping[str, Operation],
     reshape: bool = False,
     strict: bool = True,
@@ -112,17 +115,18 @@ def restore(
     has_streams = any(name.startswith(STREAM) for name in held)
     restarted = [op for name, op in streams.items() if has_streams and not reader.has(name)]
     values: dict[Operation, Array] = {}
-    for op, name in (*sources.items(), *((op, name) for name, op in streams.items() if reader.has(name))):
+    drawn: list[tuple[Operation | Partitioned, str]] = [(op, name) for name, op in streams.items() if reader.has(name)]
+    for variable, name in (*sources.items(), *drawn):
         try:
             value = reader.read(name)
         except errors.NotFoundError as error:  # not the name, which is there, but a file
             raise errors.DataLossError(None, None, f"{prefix} is incomplete: {error.message}") from error
-        if op not in sources and (value.dtype, value.shape) != _STREAM_TYPE:
+        if variable not in sources and (value.dtype, value.shape) != _STREAM_TYPE:
             raise errors.DataLossError(None, None, f"{prefix}: {name} is not the stream of a random operation.")
-        sizes = sizes_of(op) if reshape and op in sources else None
+        sizes = sizes_of(variable) if reshape and variable in sources else None
         if sizes is not None:
             value = value.reshape(sizes)
-        values[op] = value
+        values.update(variable.taken_from(value) if isinstance(variable, Partitioned) else {variable: value})
     store = session._store
     with store.lock:
         store.load(values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,10 +19,12 @@ from monitored._graph.build import apply
 from monitored._graph.collections import GraphKeys
 from monitored._graph.graph import get_default_graph
 from monitored._ops.io import restore_v2
+from monitored._ops.partitioned_variables import PartitionedVariable
 from monitored._ops.variable_ops import global_variables, local_variables
 from monitored._ops.variable_store import store_of
 from monitored._ops.variables import Variable
 from monitored._train.restore_plan import RestorePlan, check, checkpoint_path, compare
+from monitored._train.saver_nodes import by_name, named_variables
 
 __all__ = ["init_from_checkpoint", "warm_start"]
 
@@ -60,20 +62,25 @@ def init_from_checkpoint(
     path = checkpoint_path(ckpt_dir_or_file)
     reader = open_checkpoint(path)
     found = _resolve(assignment_map, reader)
-    pairs = [(name, variable.op) for name, variable, _ in found]
+    pairs = [pair for name, variable, _ in found for pair in by_name(named_variables({name: variable})).items()]
     plan, sources = compare(reader, path, pairs)
     if strict:
         _check_strictly(found, reader, os.fspath(ckpt_dir_or_file), plan)
     elif pairs:
         check(plan, pairs, strict)
-    for _, variable, _ in found:
-        if variable.op in sources:
-            _read_when_initialized(variable, path, sources[variable.op])
+    for (_, variable, _), (_, key) in zip(found, pairs, strict=True):
+        if key in sources:
+            if isinstance(variable, PartitionedVariable):
+                for part in variable:
+                    _read_when_initialized(part, path, sources[key], part._get_save_slice_info().spec)
+            else:
+                _read_when_initialized(variable, path, sources[key])
     _log.log(logging.INFO if plan.fits else logging.WARNING, "%s", plan)
     return plan
 
 
-_Found = tuple[str, Variable, str]  # name in the checkpoint, variable, what the map said of it
+_Target = Variable | PartitionedVariable
+_Found = tuple[str, _Target, str]  # name in the checkpoint, variable, what the map said of it
 
 
 def _resolve(assignment_map: Mapping[str, Any], reader: TensorReader) -> list[_Found]:
@@ -81,13 +88,17 @@ def _resolve(assignment_map: Mapping[str, Any], reader: TensorReader) -> list[_F
         raise TypeError(
             f"assignment_map must be a mapping, such as {{'scope_there/': 'scope_here/'}}, not {assignment_map!r}"
         )
-    stored = dict(store_of().variables)  # what `get_variable` made
-    named = {v.op.name: v for v in (*global_variables(), *local_variables()) if isinstance(v, Variable)} | stored
+    store = store_of()
+    in_parts = {part for variable in store.partitioned.values() for part in variable}
+    whole = {name: variable for name, variable in store.variables.items() if variable not in in_parts}
+    stored: dict[str, _Target] = {**whole, **store.partitioned}  # what `get_variable` made
+    others = [v for v in (*global_variables(), *local_variables()) if isinstance(v, Variable) and v not in in_parts]
+    named: dict[str, _Target] = {v.op.name: v for v in others} | stored
     found: list[_Found] = []
     for key, target in sorted(assignment_map.items(), key=lambda item: item[0]):
-        if isinstance(target, (list, tuple)) and len(target) == 1:
-            target = target[0]
-        if isinstance(target, Variable):
+        if isinstance(target, (list, tuple)) and target:
+            target = target[0] if len(target) == 1 else _joined(target, store.partitioned.values())
+        if isinstance(target, (Variable, PartitionedVariable)):
             found.append((key, target, key))
         elif not isinstance(target, str):
             raise TypeError(f"assignment_map: {key!r} must be mapped to a variable or a name, not to {target!r}")
@@ -98,8 +109,13 @@ def _resolve(assignment_map: Mapping[str, Any], reader: TensorReader) -> list[_F
     return found
 
 
+def _joined(parts: Sequence[Any], partitioned: Iterable[PartitionedVariable]) -> Any:
+    """The partitioned variable of which a list holds the parts."""
+    return next((variable for variable in partitioned if list(variable) == list(parts)), parts)
+
+
 def _in_scope(
-    key: str, target: str, named: Mapping[str, Variable], stored: Mapping[str, Variable], reader: TensorReader
+    key: str, target: str, named: Mapping[str, _Target], stored: Mapping[str, _Target], reader: TensorReader
 ) -> list[_Found]:
     if not (key.endswith("/") and target.endswith("/")):
         hint = ""
@@ -135,17 +151,17 @@ def _check_strictly(found: Sequence[_Found], reader: TensorReader, given: str, p
         wanted = np.dtype(variable.dtype.base_dtype.as_numpy_dtype)
         if dtypes[name] != wanted:
             raise errors.InvalidArgumentError(
-                None, variable.op,
+                None, next(iter(variable)).op if isinstance(variable, PartitionedVariable) else variable.op,
                 f"tensor_name = {name}; expected dtype {wanted} does not equal original dtype {dtypes[name]}\n{plan}",
             )  # fmt: skip
 
 
-def _read_when_initialized(variable: Variable, path: str, name: str) -> None:
+def _read_when_initialized(variable: Variable, path: str, name: str, spec: str = "") -> None:
     """Gives a variable an initializer that reads a checkpoint, in the place of the one that it has."""
     old, dtype = variable.initializer, variable.dtype.base_dtype
     graph = variable.graph
     with graph.as_default(), graph.control_dependencies(None), graph.device("/cpu:0"):
-        value = restore_v2(path, [name], [dtype], name="checkpoint_initializer")[0]
+        value = restore_v2(path, [name], [dtype], [spec], name="checkpoint_initializer")[0]
         value.set_shape(variable.shape)
         validate = variable.shape.is_fully_defined()
         assigned = apply("Assign", variable._ref(), value, validate_shape=validate, name="Assign")

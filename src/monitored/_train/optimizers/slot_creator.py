@@ -7,6 +7,7 @@ from typing import Any
 from monitored._graph import dtypes
 from monitored._graph.build import apply
 from monitored._ops import initializers
+from monitored._ops.save_slices import SaveSliceInfo
 from monitored._ops.variable_scope import get_variable, get_variable_scope, variable_scope
 
 __all__ = ["create_slot", "create_slot_with_initializer", "create_zeros_slot"]
@@ -71,4 +72,11 @@ def _create(primary: Any, name: str, **arguments: Any) -> Any:
     # Named after the primary, "w/Momentum", whatever scope it came from; a second optimizer's is "w/Momentum_1".
     with variable_scope(None, f"{primary.op.name}/{name}"):
         get_variable_scope().set_partitioner(None)
-        return get_variable("", trainable=False, **arguments)
+        slot = get_variable("", trainable=False, **arguments)
+    whole = getattr(primary, "_save_slice_info", None)
+    if whole is not None and slot.shape.as_list() == whole.var_shape:  # saved as a part, too
+        own = slot.op.name.removeprefix(primary.op.name + "/")
+        slot._set_save_slice_info(
+            SaveSliceInfo(f"{whole.full_name}/{own}", whole.full_shape, whole.var_offset, whole.var_shape)
+        )
+    return slot
