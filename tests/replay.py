@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import monitored as tf
-from oracle import programs, programs_optimizers, programs_scopes, programs_variables  # noqa: F401
+from oracle import programs, programs_optimizers, programs_partitions, programs_scopes, programs_variables  # noqa: F401
 
 _FIXTURES = json.loads((Path(__file__).parent / "fixtures" / "programs.json").read_text())
 

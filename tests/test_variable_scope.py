@@ -80,15 +80,6 @@ def test_variables_of_a_branch_are_shared_outside() -> None:
         assert session.run(result, {flag: False}) == 0.0
 
 
-def test_partitioned_variables_are_refused() -> None:
-    with tf.Graph().as_default():
-        with tf.variable_scope("one", partitioner=lambda shape, dtype: [1] * shape.ndims):
-            assert tf.get_variable("w", [4]).shape.as_list() == [4]
-        with tf.variable_scope("two", partitioner=lambda shape, dtype: [2]):
-            with pytest.raises(NotImplementedError, match="partitioner"):
-                tf.get_variable("w", [4])
-
-
 def test_a_constraint_comes_from_the_scope() -> None:
     def constraint(x: object) -> object:
         return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -196,6 +197,13 @@ class Tensor(Operators):
     def device(self) -> str:
         """The device asked for, or an empty string."""
         return self._op._device
+
+    @property
+    def assign(self) -> Any:
+        """Of a slice of a variable, the function that gives it a new value: ``variable[0].assign(value)``."""
+        if self._op.type != "StridedSlice":
+            raise AttributeError(f"'Tensor' object has no attribute 'assign': {self} is no slice of a variable.")
+        return functools.partial(self._functions.assign_slice, self)
 
     @property
     def value_index(self) -> int:

@@ -20,6 +20,7 @@ from monitored._ops.array import shape as shape_of
 from monitored._ops.casts import cast
 from monitored._ops.control_flow import cond
 from monitored._ops.math import tanh
+from monitored._ops.partitioned_variables import PartitionedVariable
 from monitored._ops.variable_scope import get_variable, variable_scope
 from monitored._ops.variable_store import VariableScope
 from monitored._ops.variables import Variable, VariableAggregation, VariableSynchronization
@@ -230,9 +231,10 @@ class Layer:
                 aggregation=aggregation,
             )
         # The scope's regularizer, if it has one, counts besides the layer's own.
-        if regularizer and variable not in existing:
-            with graph.name_scope(f"{variable.op.name}/Regularizer/"):
-                self.add_loss(regularizer(variable))
+        for part in variable if isinstance(variable, PartitionedVariable) else [variable]:
+            if regularizer and part not in existing:
+                with graph.name_scope(f"{part.op.name}/Regularizer/"):
+                    self.add_loss(regularizer(part))
         self._track(variable, trainable)
         result: Variable = variable
         return result

@@ -19,6 +19,7 @@ from monitored._ops.activations import bias_add, relu
 from monitored._ops.array import shape
 from monitored._ops.clip import clip_by_norm
 from monitored._ops.linalg import matmul
+from monitored._ops.partitioned_variables import PartitionedVariable
 from monitored._ops.random import random_uniform
 from monitored._ops.reductions import reduce_sum
 from monitored._ops.rules import misfit, scope, with_rank
@@ -218,7 +219,7 @@ def embedding_lookup(
     """Rows of an embedding.
 
     Args:
-        params: The embedding ``[rows, ...]``: a tensor or variable, or a list of parts of one.
+        params: The embedding ``[rows, ...]``: a tensor or variable, or a partitioned variable or list of its parts.
         ids: The rows' numbers, int32 or int64, of any shape.
         partition_strategy: How rows are dealt to the parts: ``'mod'`` (in turns) or ``'div'`` (one part after the
             other).
@@ -234,15 +235,15 @@ def embedding_lookup(
     """
     if params is None or (isinstance(params, (list, tuple)) and not params):
         raise ValueError(f"Need at least one param, but params is {params!r}")
-    parts = list(params) if isinstance(params, (list, tuple)) else [params]
+    parts = list(params) if isinstance(params, (list, tuple, PartitionedVariable)) else [params]
     with scope(name, "embedding_lookup", *parts, ids) as full:
+        ids = convert_to_tensor(ids, name="ids")
         if len(parts) == 1:
-            table, rows = parts[0], convert_to_tensor(ids, name="ids")
+            found = apply("GatherV2", parts[0], ids, 0, name=full)
         else:
-            table, rows = _joined(parts, convert_to_tensor(ids, name="ids"), partition_strategy)
-        found = apply("GatherV2", table, rows, 0, name=full)
+            found = _gathered_from(parts, ids, partition_strategy, full)
         if max_norm is not None:
-            rank = convert_to_tensor(table).shape.ndims
+            rank = convert_to_tensor(parts[0]).shape.ndims
             if rank is None:
                 raise ValueError("The rank of params must be known for max_norm")
             found = clip_by_norm(found, max_norm, axes=list(range(1 - rank, 0)))
@@ -250,20 +251,39 @@ def embedding_lookup(
         return result
 
 
-def _joined(parts: list[Any], ids: Tensor, strategy: str) -> tuple[Tensor, Tensor]:
-    """One table of all parts, and the rows of the ids in it."""
-    tables = [convert_to_tensor(part, name="params") for part in parts]
-    table = apply("ConcatV2", tables, 0)
-    if strategy == "div":
-        return table, ids  # parts hold consecutive rows
-    if strategy != "mod":
+def _gathered_from(parts: list[Any], ids: Tensor, strategy: str, name: str) -> Any:
+    """Rows of an embedding in parts.
+
+    Each part is asked for all ids, those of other parts as one beyond its end: for them a gather reads zeros, and its
+    gradient, which holds these rows alone, changes nothing.
+    """
+    tables: list[Any] = [convert_to_tensor(part, name="params") for part in parts]
+    counts = [_rows_of(table, ids) for table in tables]
+    if strategy == "mod":  # rows are dealt in turns
+        owner, row = ids % len(tables), ids // len(tables)
+    elif strategy == "div":  # the first parts have one row more, if they are not all alike
+        total = sum(counts[1:], counts[0])
+        each, more = total // len(tables), total % len(tables)
+        owner = apply("Maximum", ids // (each + 1), (ids - more) // each)
+        row = apply("Select", owner < more, ids % (each + 1), (ids - more) % each)
+    else:
         raise ValueError(f"Unrecognized partition strategy: {strategy}")
-    starts: list[Any] = [0]
-    for rows in tables[:-1]:
-        length = rows.shape[0].value
-        starts.append(starts[-1] + (shape(rows, out_type=ids.dtype.base_dtype)[0] if length is None else length))
-    first = convert_to_tensor(starts, ids.dtype.base_dtype, name="starts")
-    return table, apply("GatherV2", first, ids % len(parts), 0) + ids // len(parts)
+    kind = ids.dtype.base_dtype
+    if tables[0].dtype.base_dtype in (dtypes.bool_, dtypes.string):  # which cannot be added up
+        starts = [sum(counts[1:number], counts[0]) if number else 0 for number in range(len(counts))]
+        place = apply("GatherV2", convert_to_tensor(starts, kind, name="starts"), owner, 0) + row
+        return apply("GatherV2", apply("ConcatV2", tables, 0), place, 0, name=name)
+    found = []
+    for number, (table, count) in enumerate(zip(tables, counts, strict=True)):
+        beyond = apply("Fill", shape(ids), convert_to_tensor(count, kind))
+        found.append(apply("GatherV2", table, apply("Select", apply("Equal", owner, number), row, beyond), 0))
+    return apply("AddN", found, name=name)
+
+
+def _rows_of(table: Tensor, ids: Tensor) -> Any:
+    """The number of a table's rows, of the ids' type; a Python number where the graph tells it."""
+    known = table.shape[0].value if table.shape.ndims else None
+    return shape(table, out_type=ids.dtype.base_dtype)[0] if known is None else known
 
 
 def xw_plus_b(x: Any, weights: Any, biases: Any, name: str | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from monitored._ops.math import abs as absolute
 from monitored._ops.math import logical_xor as _logical_xor
 from monitored._ops.math import operator_divide
 from monitored._ops.rules import scope
+from monitored._ops.slice_assign import assign_slice
 from monitored._ops.slicing import slice_helper
 
 Operators._functions = sys.modules[__name__]
@@ -52,4 +53,4 @@ def logical_xor(left: Any, right: Any) -> Any:
         return _logical_xor(left, right, name=full)
 
 
-__all__ = ["absolute", "apply", "binary", "logical_xor", "matmul", "slice_helper", "true_divide"]
+__all__ = ["absolute", "apply", "assign_slice", "binary", "logical_xor", "matmul", "slice_helper", "true_divide"]

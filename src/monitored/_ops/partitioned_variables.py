@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from monitored._graph import dtypes
-from monitored._graph.build import apply
+from monitored._graph.build import apply, constant, convert_to_tensor
 from monitored._graph.graph import get_default_graph
 from monitored._graph.operation import Tensor
 from monitored._graph.shapes import TensorShape, as_shape
@@ -131,6 +131,9 @@ class PartitionedVariable:
     def _as_tensor(self, name: str | None = None) -> Tensor:
         return self.as_tensor()
 
+    def _ref(self) -> NoReturn:
+        raise NotImplementedError("PartitionedVariable doesn't support being used as a reference. Name its parts.")
+
     def assign(self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Any:
         """Operations that give the parts new values.
 
@@ -169,8 +172,9 @@ class PartitionedVariable:
             if len(values) != len(self):
                 raise ValueError(f"{self._name} has {len(self)} parts, but {len(values)} values were given.")
         else:
+            value = convert_to_tensor(value, self._dtype, name="value")
             sizes = [part.shape[axes[0]].value for part in self._variable_list]
-            values = apply("SplitV", value, sizes, axes[0], num_split=len(sizes), name="split")
+            values = apply("SplitV", value, constant(sizes), axes[0], num_split=len(sizes), name="split")
         return [
             getattr(part, method)(one, use_locking, name, read_value)
             for part, one in zip(self._variable_list, values, strict=True)
@@ -180,7 +184,9 @@ class PartitionedVariable:
 # -- how a variable is cut --------------------------------------------------------------------------------------------
 
 
-def cut(shape: TensorShape, partitioner: Any, dtype: dtypes.DType) -> tuple[list[int], list[tuple[list[int], list[int]]]]:
+def cut(
+    shape: TensorShape, partitioner: Any, dtype: dtypes.DType
+) -> tuple[list[int], list[int], list[tuple[list[int], list[int]]]]:
     """Asks a partitioner, and works out the parts.
 
     Args:
@@ -189,7 +195,8 @@ def cut(shape: TensorShape, partitioner: Any, dtype: dtypes.DType) -> tuple[list
         dtype: The type.
 
     Returns:
-        How many parts there are along each dimension; and where each part starts, and its sizes.
+        The sizes of the whole; how many parts there are along each dimension; and where each part starts, and its
+        sizes.
 
     Raises:
         ValueError: If the shape is not known, or the partitioner's answer is of no use.
@@ -213,7 +220,7 @@ def cut(shape: TensorShape, partitioner: Any, dtype: dtypes.DType) -> tuple[list
     axes = [axis for axis, count in enumerate(counts) if count > 1] or [0]
     if len(axes) > 1:
         raise ValueError(f"Can only slice a variable along one dimension: shape: {shape}, partitioning: {counts}")
-    sizes = [int(size) for size in shape.as_list()]
+    sizes = [size for size in shape.as_list() if size is not None]
     axis, parts, start = axes[0], [], 0
     for index in range(counts[axis]):
         length = sizes[axis] // counts[axis] + (index < sizes[axis] % counts[axis])  # the first ones are longer
@@ -221,7 +228,7 @@ def cut(shape: TensorShape, partitioner: Any, dtype: dtypes.DType) -> tuple[list
         offset[axis], part[axis] = start, length
         parts.append((offset, part))
         start += length
-    return counts, parts
+    return sizes, counts, parts
 
 
 class PartitionInfo:
@@ -265,8 +272,8 @@ class PartitionInfo:
         """
         if len(shape) != len(self.full_shape):
             raise ValueError(
-                f"Expected equal rank, but received shape={shape} of rank {len(shape)} while "
-                f"self.full_shape={self.full_shape} is of rank {len(self.full_shape)}."
+                f"Expected equal length, but received shape={shape} of length {len(shape)} while "
+                f"self.full_shape={self.full_shape} is of length {len(self.full_shape)}."
             )
         cut_along = []
         for axis, (size, start, whole) in enumerate(zip(shape, self.var_offset, self.full_shape, strict=True)):

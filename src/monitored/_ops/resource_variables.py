@@ -19,6 +19,7 @@ from monitored._graph.indexed_slices import IndexedSlices
 from monitored._graph.opdef import REQUIRED, OpDef, define, vocabulary
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
+from monitored._ops import slice_assign as _slice_assign  # noqa: F401  # the op types
 from monitored._ops import state as _state  # noqa: F401  # the op types
 from monitored._ops import training as _training  # noqa: F401  # the op types
 from monitored._ops.variables import Variable, VariableAggregation, VariableSynchronization
@@ -134,6 +135,9 @@ for _type, _model in list(vocabulary().items()):
         _define_change(f"Resource{_type}", _model, "dtype", {"ref": "resource"})
 for _type in ("AssignAdd", "AssignSub"):
     _define_change(f"{_type}VariableOp", vocabulary()[_type], "dtype", {"ref": "resource"})
+_define_change(
+    "ResourceStridedSliceAssign", vocabulary()["StridedSliceAssign"], "T", {}
+)  # its reference is called `ref`, too
 define(
     "AssignVariableOp", "resource:&dtype value:dtype ->", lambda value: value, updates=(0,), overwrites=True,
     no_grad=True, infer=lambda op: (), validate_shape=False,

@@ -36,7 +36,7 @@ class _Cut:
 _WHOLE = _Cut(None, None, 1, False)
 
 
-def _cuts(rank: int, begin: Any, end: Any, strides: Any, masks: dict[str, int]) -> list[_Cut | None]:
+def cuts(rank: int, begin: Any, end: Any, strides: Any, masks: dict[str, int]) -> list[_Cut | None]:
     """Spells a slice out: one cut for each dimension, and None for each new axis, in the order of the result.
 
     Args:
@@ -45,6 +45,9 @@ def _cuts(rank: int, begin: Any, end: Any, strides: Any, masks: dict[str, int]) 
         end: The index after the last.
         strides: The distance between indices.
         masks: The attributes ``begin_mask`` and so on: one bit for each entry.
+
+    Returns:
+        The cuts.
 
     Raises:
         ValueError: If there are more entries than dimensions, or two ellipses.
@@ -74,7 +77,7 @@ def _cuts(rank: int, begin: Any, end: Any, strides: Any, masks: dict[str, int]) 
     return result if ellipses else result + [_WHOLE] * skipped
 
 
-_MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
+MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 
 
 def _check_index(index: int, size: int, dimension: int) -> int:
@@ -109,10 +112,10 @@ def _strided_shape(op: Operation) -> TensorShape:
     if sizes is None or begin is None or end is None or strides is None:
         return TensorShape(None)
     try:
-        cuts = _cuts(len(sizes), begin, end, strides, {m: op._attrs[m] for m in _MASKS})
+        entries = cuts(len(sizes), begin, end, strides, {m: op._attrs[m] for m in MASKS})
         result: list[int | None] = []
         dimension = 0
-        for cut in cuts:
+        for cut in entries:
             if cut is None:
                 result.append(1)
                 continue
@@ -136,19 +139,20 @@ def _length(cut: _Cut, size: int | None, dimension: int) -> int | None:
     return len(range(*_PythonSlice(cut.begin, cut.end, cut.stride).indices(size)))
 
 
-def _as_index(cut: _Cut | None) -> Any:
+def as_index(cut: _Cut | None) -> Any:
+    """A cut as NumPy takes it between brackets."""
     if cut is None:
         return None
-    return (cut.begin or 0) if cut.shrink else _PythonSlice(cut.begin, cut.end, cut.stride)
+    return (0 if cut.begin is None else cut.begin) if cut.shrink else _PythonSlice(cut.begin, cut.end, cut.stride)
 
 
 def _strided_slice_numpy(
     x: Any, begin: Any, end: Any, strides: Any, *, begin_mask: int, end_mask: int, ellipsis_mask: int,
     new_axis_mask: int, shrink_axis_mask: int,
 ) -> Any:  # fmt: skip
-    masks = dict(zip(_MASKS, (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask), strict=True))
-    cuts = _cuts(x.ndim, begin.tolist(), end.tolist(), strides.tolist(), masks)
-    return x[tuple(_as_index(cut) for cut in cuts)]
+    masks = dict(zip(MASKS, (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask), strict=True))
+    entries = cuts(x.ndim, begin.tolist(), end.tolist(), strides.tolist(), masks)
+    return x[tuple(as_index(cut) for cut in entries)]
 
 
 def _strided_slice(
@@ -156,16 +160,16 @@ def _strided_slice(
     new_axis_mask: int, shrink_axis_mask: int,
 ) -> Any:  # fmt: skip
     """A slice whose sizes are known; single indices may be known only when running."""
-    masks = dict(zip(_MASKS, (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask), strict=True))
-    entries = _cuts(x.ndim, list(begin), list(end), strides.tolist(), masks)
-    cuts = [cut for cut in entries if cut is not None]
+    masks = dict(zip(MASKS, (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask), strict=True))
+    entries = cuts(x.ndim, list(begin), list(end), strides.tolist(), masks)
+    taken_of = [cut for cut in entries if cut is not None]
     starts: list[Any] = [0] * x.ndim
     sizes = list(x.shape)
     moving = False
     static: list[tuple[int, int, int]] = []  # start, limit and stride of each dimension
     reversed_axes: list[int] = []
-    for axis, (cut, size) in enumerate(zip(cuts, x.shape, strict=True)):
-        if cut.shrink and not _is_known(cut.begin):
+    for axis, (cut, size) in enumerate(zip(taken_of, x.shape, strict=True)):
+        if cut.shrink and not is_known(cut.begin):
             starts[axis], sizes[axis], moving = cut.begin + size * (cut.begin < 0), 1, True
             static.append((0, 1, 1))
         elif cut.shrink:
@@ -173,7 +177,7 @@ def _strided_slice(
             static.append((index, index + 1, 1))
         else:
             for position, bound in ((_BEGIN, cut.begin), (_END, cut.end)):
-                if not _is_known(bound):
+                if not is_known(bound):
                     raise StaticNeeded(position)
             taken = range(*_PythonSlice(_int(cut.begin), _int(cut.end), cut.stride).indices(size))
             if cut.stride < 0:
@@ -194,7 +198,8 @@ def _strided_slice(
     return lax.reshape(x, final) if tuple(final) != x.shape else x
 
 
-def _is_known(index: Any) -> bool:
+def is_known(index: Any) -> bool:
+    """Whether an index is known when compiling, or is none."""
     return index is None or isinstance(index, (int, np.integer, np.ndarray))
 
 
@@ -229,21 +234,21 @@ def _slice_shape(op: Operation) -> TensorShape:
 def _slice(x: Any, begin: Any, size: Any) -> Any:
     sizes: list[int] = []
     for axis, (first, wanted, whole) in enumerate(zip(begin, size, x.shape, strict=True)):
-        if not _is_known(wanted):
+        if not is_known(wanted):
             raise StaticNeeded(2)
-        if wanted == -1 and not _is_known(first):
+        if wanted == -1 and not is_known(first):
             raise StaticNeeded(1)
         taken = whole - int(first) if wanted == -1 else int(wanted)
-        if _is_known(first) and not (first >= 0 and taken >= 0 and first + taken <= whole):
+        if is_known(first) and not (first >= 0 and taken >= 0 and first + taken <= whole):
             raise ValueError(
                 f"Expected begin[{axis}] and size[{axis}] within [0, {whole}], but got {first} and {wanted}"
             )
         sizes.append(taken)
-    if all(_is_known(first) for first in begin):
+    if all(is_known(first) for first in begin):
         starts = [int(first) for first in begin]
         return lax.slice(x, starts, [a + b for a, b in zip(starts, sizes, strict=True)])
-    kind = np.result_type(*(first.dtype for first in begin if not _is_known(first)))
-    return lax.dynamic_slice(x, [np.asarray(b, kind) if _is_known(b) else b for b in begin], sizes)
+    kind = np.result_type(*(first.dtype for first in begin if not is_known(first)))
+    return lax.dynamic_slice(x, [np.asarray(b, kind) if is_known(b) else b for b in begin], sizes)
 
 
 def _slice_numpy(x: Any, begin: Any, size: Any) -> Any:
@@ -338,7 +343,7 @@ def slice_helper(tensor: Any, key: Any) -> Tensor:
     begin: list[Any] = []
     end: list[Any] = []
     strides: list[Any] = []
-    masks = dict.fromkeys(_MASKS, 0)
+    masks = dict.fromkeys(MASKS, 0)
     for entry, item in enumerate(entries):
         bit = 1 << entry
         first, last, step = 0, 0, 1

@@ -16,6 +16,7 @@ from monitored._graph.opdef import define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
 from monitored._ops.control_flow import group, no_op
+from monitored._ops.partitioned_variables import PartitionedVariable
 
 __all__ = [
     "all_variables",
@@ -222,7 +223,7 @@ def assert_variables_initialized(var_list: Iterable[Any] | None = None) -> Opera
 
 def assign(
     ref: Any, value: Any, validate_shape: bool | None = None, use_locking: bool | None = None, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Gives a variable a new value.
 
     Args:
@@ -233,8 +234,10 @@ def assign(
         name: The operation's name.
 
     Returns:
-        A tensor that holds the new value after the assignment.
+        A tensor that holds the new value after the assignment; of a partitioned variable a list of them.
     """
+    if isinstance(ref, PartitionedVariable):
+        return ref.assign(value, name=name)
     result: Tensor = apply(
         "Assign",
         _ref(ref, "assign"),
@@ -246,13 +249,17 @@ def assign(
     return result
 
 
-def assign_add(ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None) -> Tensor:
+def assign_add(ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None) -> Any:
     """Adds to a variable; see `assign`."""
+    if isinstance(ref, PartitionedVariable):
+        return ref.assign_add(value, name=name)
     return _update("AssignAdd", _ref(ref, "assign_add"), value, use_locking=use_locking, name=name)
 
 
-def assign_sub(ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None) -> Tensor:
+def assign_sub(ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None) -> Any:
     """Subtracts from a variable; see `assign`."""
+    if isinstance(ref, PartitionedVariable):
+        return ref.assign_sub(value, name=name)
     return _update("AssignSub", _ref(ref, "assign_sub"), value, use_locking=use_locking, name=name)
 
 

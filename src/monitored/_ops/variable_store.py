@@ -388,7 +388,7 @@ def _partitioned(
     value = initializer if isinstance(initializer, Tensor) else None
     if value is not None:
         shape = shape.merge_with(value.shape)
-    partitions, parts = cut(shape, partitioner, dtype)
+    sizes, partitions, parts = cut(shape, partitioner, dtype)
     existing = store.partitioned.get(name)
     if existing is not None:
         if not reuse:
@@ -402,7 +402,6 @@ def _partitioned(
             f"PartitionedVariable {name} does not exist, or was not created with tf.get_variable(). Did you mean to "
             "set reuse=False or reuse=tf.AUTO_REUSE in VarScope?"
         )
-    sizes = shape.as_list()
     made = []
     for number, (offset, part) in enumerate(parts):
         part_name = f"{name}/part_{number}"
@@ -414,7 +413,8 @@ def _partitioned(
             variable = make(part_name, None, initializer=begin)
         variable._set_save_slice_info(SaveSliceInfo(name, sizes, offset, part))
         made.append(variable)
-    store.partitioned[name] = PartitionedVariable(name, shape, dtype, made, partitions)
+    kind = made[0].dtype.base_dtype
+    store.partitioned[name] = PartitionedVariable(name, shape, kind, made, partitions)
     return store.partitioned[name]
 
 

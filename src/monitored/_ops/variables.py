@@ -17,8 +17,8 @@ from monitored._graph.graph import Graph, get_default_graph
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.operators import Operators
 from monitored._graph.shapes import TensorShape, as_shape
+from monitored._ops import save_slices
 from monitored._ops import state as _state  # noqa: F401  # the op types
-from monitored._ops.save_slices import SaveSliceInfo
 
 __all__ = ["Variable", "VariableAggregation", "VariableSynchronization"]
 
@@ -49,7 +49,7 @@ class Variable(Operators):
     `global_variables_initializer` gives. Used as an input of an operation, it is read there.
     """
 
-    SaveSliceInfo = SaveSliceInfo
+    SaveSliceInfo = save_slices.SaveSliceInfo
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Variable(Operators):
             ValueError: If there is no initial value, its shape is not known, or an argument is not valid.
             TypeError: If the initial value cannot have the type.
         """
-        self._save_slice_info: SaveSliceInfo | None = None
+        self._save_slice_info: save_slices.SaveSliceInfo | None = None
         self._constraint = constraint
         self._synchronization = synchronization
         self._aggregation = aggregation
@@ -198,7 +198,7 @@ class Variable(Operators):
         """Notes which slice of a larger variable this is, if it is one."""
         if proto.HasField("save_slice_info_def"):
             definition = proto.save_slice_info_def
-            self._save_slice_info = SaveSliceInfo(save_slice_info_def=definition, import_scope=import_scope)
+            self._save_slice_info = save_slices.SaveSliceInfo(save_slice_info_def=definition, import_scope=import_scope)
 
     # -- what it is -----------------------------------------------------------------------------------------
 
@@ -284,10 +284,10 @@ class Variable(Operators):
         """The operation that sets the initial value."""
         return self._initializer_op
 
-    def _set_save_slice_info(self, save_slice_info: SaveSliceInfo | None) -> None:
+    def _set_save_slice_info(self, save_slice_info: save_slices.SaveSliceInfo | None) -> None:
         self._save_slice_info = save_slice_info
 
-    def _get_save_slice_info(self) -> SaveSliceInfo | None:
+    def _get_save_slice_info(self) -> save_slices.SaveSliceInfo | None:
         return self._save_slice_info
 
     def _as_graph_element(self) -> Tensor:

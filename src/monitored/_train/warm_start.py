@@ -93,7 +93,7 @@ def _resolve(assignment_map: Mapping[str, Any], reader: TensorReader) -> list[_F
     whole = {name: variable for name, variable in store.variables.items() if variable not in in_parts}
     stored: dict[str, _Target] = {**whole, **store.partitioned}  # what `get_variable` made
     others = [v for v in (*global_variables(), *local_variables()) if isinstance(v, Variable) and v not in in_parts]
-    named: dict[str, _Target] = {v.op.name: v for v in others} | stored
+    named: dict[str, _Target] = {**{v.op.name: v for v in others}, **stored}
     found: list[_Found] = []
     for key, target in sorted(assignment_map.items(), key=lambda item: item[0]):
         if isinstance(target, (list, tuple)) and target:
