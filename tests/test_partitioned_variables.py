@@ -95,3 +95,22 @@ def test_variables_without_all_their_parts_are_not_saved(tmp_path: Path) -> None
         with pytest.raises(tf.errors.InvalidArgumentError, match="w is incomplete"):
             tf.train.Saver(list(w)[:1]).save(session, tmp_path / "model")
     assert not [*tmp_path.iterdir()]
+
+
+def test_parts_of_several_devices_have_files_of_their_own(tmp_path: Path) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        parts = []
+        for start, device in ((0, "/cpu:0"), (3, "/job:localhost/cpu:0")):
+            with tf.device(device):
+                part = tf.Variable(VALUE[start : start + 3])
+            part._set_save_slice_info(tf.Variable.SaveSliceInfo("w", [5, 2], [start, 0], part.shape.as_list()))
+            parts.append(part)
+        session.run(tf.global_variables_initializer())
+        saver = tf.train.Saver(sharded=True)
+        path = saver.save(session, tmp_path / "model")
+        assert len([*tmp_path.glob("model.data-*-of-00002")]) == 2
+        session.run(parts[1].assign(np.zeros([2, 2])))
+        saver.restore(session, path)
+        np.testing.assert_array_equal(session.run(parts[1]), VALUE[3:])
+        session.run(saver.saver_def.save_tensor_name, {saver.saver_def.filename_tensor_name: str(tmp_path / "nodes")})
+        np.testing.assert_array_equal(tf.train.load_variable(tmp_path / "nodes", "w"), VALUE)

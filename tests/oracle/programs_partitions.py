@@ -15,8 +15,8 @@ def made(tf, name="w", shape=(7, 2), parts=3, axis=0, **arguments):
 
 def slices(variables):
     """Each variable's name, shape, and which slice of what it is."""
-    infos = [v._get_save_slice_info() for v in variables]
-    return [[v.name, v.shape.as_list(), i.full_name, i.spec] for v, i in zip(variables, infos)]
+    pairs = [(v, v._get_save_slice_info()) for v in variables]
+    return [[v.name, v.shape.as_list(), info.full_name, info.spec] for v, info in pairs]
 
 
 @program
@@ -226,7 +226,7 @@ def names_in_a_saver(tf):
         with tf.Session() as session:
             said = [value.tolist() for value in session.run(list(save.inputs[1:3]))]
         shown.append([said, names(save.inputs[3:])])
-    mixed = [parts[0], list(other)[0]]
+    mixed = [parts[0], next(iter(other))]
     plain = tf.get_variable("plain", [2])
     return [
         shown,

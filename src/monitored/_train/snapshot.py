@@ -51,7 +51,9 @@ def streams_of(graph: Graph) -> dict[str, Operation]:
     return found
 
 
-def take(session: BaseSession, variables: Variables, streams: Mapping[str, Operation]) -> dict[str, Array | list[Array]]:
+def take(
+    session: BaseSession, variables: Variables, streams: Mapping[str, Operation]
+) -> dict[str, Array | list[Array]]:
     """Reads a session's state at one moment.
 
     Args:
