@@ -18,6 +18,7 @@ ROOMS = {
     "_ops": {"_graph", "_checkpoint", "errors"},
     "_plan": {"_graph", "errors"},
     "_run": {"_plan", "_graph", "_checkpoint", "errors"},
+    "__main__": {"_checkpoint", "errors"},
     "_train": {"_run", "_ops", "_graph", "_checkpoint", "errors"},
 }
 LONGEST_FILE = 600  # lines
