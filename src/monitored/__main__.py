@@ -148,7 +148,7 @@ def _compare(first: str, second: str, as_json: bool) -> int:
     console.print(Text.assemble(("A  ", "dim"), (_shown(first), "bold")))
     console.print(Text.assemble(("B  ", "dim"), (_shown(second), "bold"), "\n"))
     if not equal:
-        table = _table("tensor", "differs in", "in A", "in B", ">elements", ">largest difference")
+        table = _table("tensor", "differs", "A", "B", ">changed", ">largest", folded=4)
         for one in found:
             if one.status != "equal":
                 table.add_row(*_difference_row(one))
@@ -188,12 +188,13 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=1000)
 
 
-def _table(*columns: str) -> Table:
+def _table(*columns: str, folded: int = 1) -> Table:
+    """A table; where a terminal is too narrow, the first columns are folded. The numbers stand at the right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, column in enumerate(columns):
         right = column.startswith(">")
         justify: Any = "right" if right else "left"
-        table.add_column(column.lstrip(">"), justify=justify, overflow="fold", no_wrap=bool(index))
+        table.add_column(column.lstrip(">"), justify=justify, overflow="fold", no_wrap=index >= folded)
     return table
 
 

@@ -51,6 +51,7 @@ from monitored._train.optimizers import (
     AdadeltaOptimizer, AdagradOptimizer, AdamOptimizer, FtrlOptimizer, GradientDescentOptimizer, MomentumOptimizer,
     OptaxOptimizer, Optimizer, RMSPropOptimizer,
 )
+from monitored._train.orbax_exchange import export_orbax, import_orbax
 from monitored._train.queue_runner import QueueRunner, add_queue_runner, start_queue_runners
 from monitored._train.restore_plan import RestorePlan
 from monitored._train.saver import Saver
@@ -76,9 +77,9 @@ __all__ = [
     "Supervisor", "WatchdogHook", "WorkerSessionCreator", "add_queue_runner", "assert_global_step",
     "basic_train_loop", "batch", "batch_join", "checkpoint_exists", "checkpoints_iterator", "cosine_decay",
     "cosine_decay_restarts", "create_global_step", "evaluate_once", "evaluate_repeatedly", "exponential_decay",
-    "export_meta_graph", "find_non_finite", "generate_checkpoint_state_proto", "get_checkpoint_mtimes",
+    "export_meta_graph", "export_orbax", "find_non_finite", "generate_checkpoint_state_proto", "get_checkpoint_mtimes",
     "get_checkpoint_state", "get_global_step", "get_or_create_eval_step", "get_or_create_global_step",
-    "global_step", "import_meta_graph", "init_from_checkpoint", "input_producer", "inverse_time_decay",
+    "global_step", "import_meta_graph", "import_orbax", "init_from_checkpoint", "input_producer", "inverse_time_decay",
     "latest_checkpoint", "limit_epochs", "list_variables", "load_checkpoint", "load_variable", "natural_exp_decay",
     "piecewise_constant", "piecewise_constant_decay", "polynomial_decay", "range_input_producer",
     "remove_checkpoint", "shuffle_batch", "shuffle_batch_join", "slice_input_producer", "start_queue_runners",
