@@ -707,3 +707,22 @@ def test_a_restarted_training_removes_what_the_one_before_kept(own_saver: bool, 
             str(path).partition(".data")[0] for path in kept
         ]
     assert (tmp_path / "model.ckpt-77.index").exists()
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_copied_directory_does_not_remove_the_checkpoints_it_was_copied_from(restored: bool, tmp_path: Path):
+    def train(directory: Path) -> None:
+        with tf.Graph().as_default():
+            count = tf.assign_add(tf.train.get_or_create_global_step(), 1)
+            scaffold = tf.train.Scaffold(saver=tf.train.Saver(max_to_keep=1))
+            hook = tf.train.CheckpointSaverHook(str(directory), save_steps=1, scaffold=scaffold)
+            start = str(directory) if restored else None
+            with tf.train.SingularMonitoredSession([hook], scaffold, checkpoint_dir=start) as sess:
+                sess.run(count)
+
+    train(tmp_path / "first")  # its `checkpoint` file has absolute paths, as TensorFlow writes them
+    before = files_of(tmp_path / "first")
+    shutil.copytree(tmp_path / "first", tmp_path / "copy")
+    train(tmp_path / "copy")
+    assert files_of(tmp_path / "first") == before
+    assert tf.train.load_variable(tmp_path / "copy", "global_step") == (2 if restored else 1)

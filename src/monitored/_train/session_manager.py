@@ -18,6 +18,7 @@ from monitored import errors
 from monitored._checkpoint import CheckpointState, checkpoint_exists, get_checkpoint_state
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._run.session import BaseSession, Session
+from monitored._train.retention import within
 
 __all__ = ["SessionManager"]
 
@@ -278,7 +279,7 @@ class SessionManager:
             if state is None:
                 return session, False
             _restore_newest(session, saver, directory, state)
-            saver.recover_last_checkpoints(list(state.all_model_checkpoint_paths))
+            saver.recover_last_checkpoints(within(directory, state.all_model_checkpoint_paths))
             return session, True
         except BaseException:
             session.close()
