@@ -39,6 +39,7 @@ def read_everything(prefix: Path) -> None:
     reader = BundleReader(prefix)
     for name in reader.shape_map():
         reader.read(name)
+    reader.check_tree_hash()
 
 
 def flips(data: bytes, chooser: random.Random) -> list[bytes]:

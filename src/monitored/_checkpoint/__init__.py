@@ -12,6 +12,7 @@ Read from the bottom up:
     files.py        OSError -> TensorFlow's errors; staging, fsync, publishing by rename
     protos.py       the few protocol buffers of the format
     table.py        the sorted table that an `.index` file is
+    tree_hash.py    one number for all that a checkpoint holds
     bundle.py       tensors in and out: `BundleWriter`, `BundleReader`
     v1_reader.py    TensorFlow's older checkpoints: `V1Reader`
     opening.py      either of them: `open_checkpoint`

@@ -34,6 +34,7 @@ from monitored._checkpoint.files import os_errors_as_tf
 from monitored._checkpoint.protos import parse_message
 from monitored._checkpoint.reader import TensorReader
 from monitored._checkpoint.table import decode_table
+from monitored._checkpoint.tree_hash import TREE_HASH, tree_hash
 
 
 class BundleReader(TensorReader):
@@ -74,15 +75,21 @@ class BundleReader(TensorReader):
             raise errors.InvalidArgumentError(None, None, message)
         if header.endianness:
             raise errors.UnimplementedError(None, None, f"{self._index}: the checkpoint is big endian")
-        self._num_shards = header.num_shards
+        self._num_shards: int = header.num_shards
+
+    @property
+    def num_shards(self) -> int:
+        """The number of data files."""
+        return self._num_shards
 
     def keys(self) -> list[str]:
         """Lists the tensors' names.
 
         Returns:
-            The names, in the order of their bytes.
+            The names, in the order of their bytes, without that of the tree hash.
         """
-        return [key.decode("utf-8", "surrogateescape") for key in self._table if key[:1] != SLICE_MARK]
+        names = (key for key in self._table if key[:1] != SLICE_MARK and key != TREE_HASH)
+        return [key.decode("utf-8", "surrogateescape") for key in names]
 
     def has(self, name: str) -> bool:
         """Tells whether the checkpoint holds a tensor.
@@ -140,6 +147,26 @@ class BundleReader(TensorReader):
             return self._read_slices(entry, name)
         self._check_place(entry, name)
         return self._read_entry(entry, name)
+
+    def check_tree_hash(self) -> str | None:
+        """Compares what the index tells of all entries with the tree hash that was written with them.
+
+        Returns:
+            The hash, 64 hexadecimal digits; None if the checkpoint has none, as TensorFlow's.
+
+        Raises:
+            DataLossError: They differ.
+            OpError: The hash could not be read.
+        """
+        name = TREE_HASH.decode()
+        if not self.has(name):
+            return None
+        written = bytes(self.read(name)[()]).decode("ascii", "replace")
+        entries = {key: parse_message("BundleEntryProto", entry, self._index) for key, entry in self._table.items()}
+        found = tree_hash(entries)
+        if found != written:
+            raise data_loss(self._index, f"the hash of all entries is {found}, but {written} was written")
+        return found
 
     def _entry(self, key: bytes, name: str) -> "_Entry":
         """Decodes an entry of the index; its place in the data is not checked yet."""

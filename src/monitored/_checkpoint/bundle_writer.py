@@ -5,9 +5,19 @@ A checkpoint comes into being in three steps:
     stage       data files under temporary names; tensors are checksummed on their way there
     flush       data and index, to the disk
     publish     all of them renamed into place, the index last, since it is what makes them a checkpoint
+
+A checkpoint that has the same prefix is replaced in one moment, that of a rename, in which there is either the old one
+or the new one. Two files cannot be renamed at once; but an index says by its number of shards which data files are
+its own. So the new checkpoint first appears with one shard more than the old one, an empty one, and then, over the old
+files, under the names that it is to keep:
+
+    p.index -> p.data-00000-of-00001    old
+    p.index -> p.data-00000-of-00002    new, by one rename of the index
+    p.index -> p.data-00000-of-00001    new, by another one, after the data was renamed
 """
 
 import contextlib
+import glob
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -34,10 +44,12 @@ from monitored._checkpoint.bundle import (
     shape_of,
     slice_problem,
 )
+from monitored._checkpoint.bundle_reader import BundleReader
 from monitored._checkpoint.coding import encode_slice_key, encode_varint, mask_crc
 from monitored._checkpoint.files import discard, os_errors_as_tf, publish, temporary_name
 from monitored._checkpoint.protos import message_class
 from monitored._checkpoint.table import encode_table
+from monitored._checkpoint.tree_hash import TREE_HASH, tree_hash
 
 _STRETCH: Final = 8 << 20  # bytes that the disk is given at a time while a file is being written
 _NUMBERS: Final = {dtype: number for number, dtype in DTYPES.items()}
@@ -196,17 +208,63 @@ class BundleWriter:
             problem = partition_problem(shape_of(entry), slices) if slices and not self._partial else None
             if problem:
                 raise errors.InvalidArgumentError(None, None, f"{key.decode()} is incomplete: {problem}")
-        header = message_class("BundleHeaderProto")(num_shards=self._num_shards)
-        header.version.producer = VERSION
-        table = {key: entry.SerializeToString() for key, entry in sorted(self._entries.items())}
-        index = index_path(self._prefix)
-        self._shards.append(_Shard(self._stage(index), index))
-        content = encode_table([(HEADER_KEY, header.SerializeToString()), *table.items()])
-        self._shards[-1].write(np.frombuffer(content, np.uint8))
+        self.add(TREE_HASH.decode(), tree_hash(self._entries))
         for file in self._shards:
             file.flush()
+        staged = list(self._staged)
         with os_errors_as_tf(self._prefix):
-            publish(self._staged)
+            if _num_shards_of(self._prefix) != self._num_shards:
+                publish([*staged, self._staged_index(self._num_shards)])
+            elif self._detour(staged):
+                # The new checkpoint is there, whole; what is left is to give its files their names.
+                with contextlib.suppress(OSError):
+                    publish([*staged, self._staged_index(self._num_shards)])
+            discard(self._files_of_others())
+
+    def _detour(self, staged: Sequence[tuple[str, str]]) -> bool:
+        """Replaces a checkpoint of as many shards by the new one with one shard more.
+
+        Returns:
+            Whether the staged data files are still there, because the file system has links.
+        """
+        more = self._num_shards + 1
+        names = [data_path(self._prefix, shard, more) for shard in range(more)]
+        discard(names)  # those of a process that ended just here
+        links = [(temporary_name(name), name) for name in names]
+        self._staged.extend(links)
+        with open(links[-1][0], "wb") as file:
+            os.fsync(file.fileno())
+        linked = True
+        for (data, _), (link, _) in zip(staged, links, strict=False):
+            try:
+                os.link(data, link)
+            except OSError:
+                os.rename(data, link)
+                linked = False
+        publish([*links, self._staged_index(more)])
+        return linked
+
+    def _staged_index(self, num_shards: int) -> tuple[str, str]:
+        """Writes an index under a temporary name, and gives that and its final one."""
+        header = message_class("BundleHeaderProto")(num_shards=num_shards)
+        header.version.producer = VERSION
+        table = {key: entry.SerializeToString() for key, entry in sorted(self._entries.items())}
+        content = encode_table([(HEADER_KEY, header.SerializeToString()), *table.items()])
+        index = index_path(self._prefix)
+        file = _Shard(self._stage(index), index)
+        try:
+            file.write(np.frombuffer(content, np.uint8))
+            file.flush()
+        finally:
+            file.close()
+        return self._staged[-1]
+
+    def _files_of_others(self) -> list[str]:
+        """The data files of this prefix that the published index does not name."""
+        num_shards = _num_shards_of(self._prefix)
+        mine = {data_path(self._prefix, shard, num_shards) for shard in range(num_shards)} if num_shards else set()
+        found = glob.glob(f"{glob.escape(self._prefix)}.data-?????-of-?????")
+        return [path for path in found if num_shards and path not in mine]
 
     def _stage(self, path: str) -> str:
         """Chooses the temporary name of a file."""
@@ -219,6 +277,14 @@ class BundleWriter:
         for file in self._shards:
             file.close()
         discard(temporary for temporary, _ in self._staged)
+
+
+def _num_shards_of(prefix: str) -> int | None:
+    """Of how many shards the checkpoint with a prefix is; None if there is none that can be read."""
+    try:
+        return BundleReader(prefix).num_shards
+    except errors.OpError:
+        return None
 
 
 class _Shard:

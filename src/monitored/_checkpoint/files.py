@@ -1,7 +1,7 @@
 """Files that are either wholly there or not there at all.
 
 A new file is written under a temporary name beside its final one (*staged*), flushed to the disk, and then
-renamed into place (*published*). Whatever fails, and whenever, the final names hold what they held before.
+renamed into place (*published*). Whatever fails, and whenever, what was published before can be read.
 Every OSError leaves this room as the member of TensorFlow's error tree that TensorFlow raises for it.
 """
 
@@ -71,30 +71,31 @@ def temporary_name(path: str) -> str:
 
 
 def publish(staged: Sequence[tuple[str, str]]) -> None:
-    """Renames staged files into place, all of them or none.
-
-    The files that they replace are first moved aside, the last one first. So a reader never sees an index
-    (which comes last) together with data that it does not describe, and a failure can be undone.
+    """Renames staged files into place; the last one, which makes the others count, when those are on the disk.
 
     Args:
-        staged: (temporary name, final name) of each file, all in one directory. They must be on the disk.
+        staged: (temporary name, final name) of each file, all in one directory. They must be on the disk. Only the
+            last one may replace a file that counts.
 
     Raises:
-        OSError: A rename or the directory's flush failed. Everything is as it was before the call.
+        OSError: A rename or the directory's flush failed. Unless the last file had already replaced another one,
+            none of them is in place.
     """
-    aside = [(final, temporary_name(final)) for _, final in reversed(staged) if os.path.isfile(final)]
-    done: list[tuple[str, str]] = []
+    last = staged[-1][1]
+    directory = os.path.dirname(last)
+    replaced = os.path.lexists(last)
+    done: list[str] = []
     try:
-        for source, target in [*aside, *staged]:
+        for source, target in staged:
+            if target == last and replaced:  # from the next line on, what it named before counts no more
+                flush_directory(directory)
             os.replace(source, target)
-            done.append((source, target))
-        flush_directory(os.path.dirname(staged[0][1]))
+            done.append(target)
+        flush_directory(directory)
     except BaseException:
-        for source, target in reversed(done):
-            with contextlib.suppress(OSError):
-                os.replace(target, source)
+        if not (replaced and last in done):
+            discard(reversed(done))
         raise
-    discard(target for _, target in aside)
 
 
 def discard(paths: Iterable[str]) -> None:

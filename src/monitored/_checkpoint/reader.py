@@ -1,6 +1,8 @@
 """What the readers of both checkpoint formats have in common."""
 
 import abc
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,6 +73,18 @@ class TensorReader(abc.ABC):
             OpError: The data could not be read.
         """
 
+    def check_tree_hash(self) -> str | None:
+        """Compares what the index tells of all entries with the tree hash that was written with them.
+
+        Returns:
+            The hash, 64 hexadecimal digits; None if the checkpoint has none, as TensorFlow's.
+
+        Raises:
+            DataLossError: They differ.
+            OpError: The hash could not be read.
+        """
+        return None
+
     def verify(self) -> list[str]:
         """Reads everything, to find out whether it can be read.
 
@@ -82,9 +96,10 @@ class TensorReader(abc.ABC):
             ResourceExhaustedError: Nor does a lack of memory or of file descriptors.
         """
         problems = []
-        for name in self.keys():
+        reads: list[Callable[[], object]] = [partial(self.read, name) for name in self.keys()]
+        for read in (*reads, self.check_tree_hash):
             try:
-                self.read(name)
+                read()
             except errors.UnimplementedError:
                 continue  # it may well be whole
             except (errors.PermissionDeniedError, errors.ResourceExhaustedError):
