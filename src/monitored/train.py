@@ -19,6 +19,7 @@ from monitored._checkpoint import (
 from monitored._train.checkpoint_utils import (
     CheckpointReader, NewCheckpointReader, list_variables, load_checkpoint, load_variable,
 )
+from monitored._train.companions import register_iterator
 from monitored._train.coordinator import Coordinator, LooperThread
 from monitored._train.evaluation import (
     checkpoints_iterator, evaluate_once, evaluate_repeatedly, get_or_create_eval_step, wait_for_new_checkpoint,
@@ -82,7 +83,8 @@ __all__ = [
     "global_step", "import_meta_graph", "import_orbax", "init_from_checkpoint", "input_producer", "inverse_time_decay",
     "latest_checkpoint", "limit_epochs", "list_variables", "load_checkpoint", "load_variable", "natural_exp_decay",
     "piecewise_constant", "piecewise_constant_decay", "polynomial_decay", "range_input_producer",
-    "remove_checkpoint", "shuffle_batch", "shuffle_batch_join", "slice_input_producer", "start_queue_runners",
+    "register_iterator", "remove_checkpoint", "shuffle_batch", "shuffle_batch_join", "slice_input_producer",
+    "start_queue_runners",
     "string_input_producer", "summary_iterator", "update_checkpoint_state", "wait_for_new_checkpoint", "warm_start",
     "write_graph",
 ]

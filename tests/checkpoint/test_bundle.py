@@ -341,9 +341,7 @@ def test_failure_at_any_step_leaves_what_was_there_before(
 
 
 @pytest.mark.parametrize("existing", [True, False])
-def test_a_file_system_without_links_is_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
-) -> None:
+def test_a_file_system_without_links_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool) -> None:
     def link(*args: Any) -> None:
         raise PermissionError(1, "Operation not permitted")
 

@@ -160,7 +160,7 @@ add("summaries_without_a_writer", lambda tf, t, loss: [
 add("all_together", lambda tf, t, loss: [
     _saver(tf, t, save_steps=3),
     t.clock.make(tf.train.SummarySaverHook, save_steps=4, output_dir=t.path, summary_op=tf.summary.merge_all()),
-    t.clock.make(tf.train.StepCounterHook, every_n_steps=3, output_dir=t.path)], steps=5, restore=True)  # fmt: skip
+    t.clock.make(tf.train.StepCounterHook, every_n_steps=3, output_dir=t.path)], steps=5)  # fmt: skip
 
 
 @hooks

@@ -17,11 +17,13 @@ Read from the bottom up:
     v1_reader.py    TensorFlow's older checkpoints: `V1Reader`
     opening.py      either of them: `open_checkpoint`
     state.py        the `checkpoint` file, and finding the newest checkpoint that is whole
+    lock.py         one process at a time saves in a directory
 """
 
 from monitored._checkpoint.bundle_reader import BundleReader as BundleReader
 from monitored._checkpoint.bundle_writer import BundleWriter as BundleWriter
 from monitored._checkpoint.bundle_writer import write_bundle as write_bundle
+from monitored._checkpoint.lock import DirectoryLock as DirectoryLock
 from monitored._checkpoint.opening import open_checkpoint as open_checkpoint
 from monitored._checkpoint.reader import TensorReader as TensorReader
 from monitored._checkpoint.state import CheckpointState as CheckpointState
@@ -39,6 +41,7 @@ __all__ = [
     "BundleReader",
     "BundleWriter",
     "CheckpointState",
+    "DirectoryLock",
     "TensorReader",
     "checkpoint_exists",
     "generate_checkpoint_state_proto",

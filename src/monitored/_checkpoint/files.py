@@ -34,6 +34,8 @@ _ERRORS: Final[dict[int | None, Callable[[None, None, str], errors.OpError]]] = 
     errno.ENOSPC: errors.ResourceExhaustedError,
 }
 
+TEMPORARY: Final = ".tempstate"  # in the names of files that are not finished, and in no others
+
 # A directory on a file system that cannot flush one (some network mounts) answers with these.
 _CANNOT_FLUSH: Final = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
@@ -67,7 +69,7 @@ def temporary_name(path: str) -> str:
     Returns:
         A path in the same directory that no file has. No pattern of a checkpoint's files matches it.
     """
-    return f"{path}.tempstate{uuid.uuid4().hex}"
+    return f"{path}{TEMPORARY}{uuid.uuid4().hex}"
 
 
 def publish(staged: Sequence[tuple[str, str]]) -> None:

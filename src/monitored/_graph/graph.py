@@ -46,6 +46,7 @@ class Graph:
         self._unfetchable: set[Any] = set()
         self._finalized = False
         self._version = 0
+        self._iterators: dict[str, Any] = {}  # name in a checkpoint -> what has a position to be saved
         self._next_id = 0
         self.seed: int | None = None
 

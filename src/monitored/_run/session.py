@@ -64,6 +64,7 @@ class BaseSession:
         self._preparing = threading.Lock()
         self._cancellations = CancellationManager()
         self._store = StateStore()
+        self._companions: Any = None  # objects whose state is saved with the variables; see `_train.companions`
         self._executor = Executor(self._store, self._cancellations)
 
     @property

@@ -65,6 +65,39 @@ class StateStore:
             except KeyError as missing:
                 raise uninitialized(missing.args[0]) from None
 
+    def copies(self, ops: Iterable[Operation], kept: dict[Operation, np.ndarray[Any, Any]]) -> dict[Operation, Array]:
+        """The present values of variables, all of one moment, as copies that can be looked at while steps go on.
+
+        From a device with memory of its own, copies there: moving them to the host takes longer. Else copies in `kept`.
+
+        Args:
+            ops: The variables.
+            kept: Arrays of an earlier call, which are used again: memory that is new to a process costs several times
+                as much to write to. Those that are missing are added.
+
+        Returns:
+            Variable -> copy.
+
+        Raises:
+            FailedPreconditionError: If one has none.
+        """
+        found: dict[Operation, Array] = {}
+        with self.lock:
+            for op in ops:
+                value = self.values.get(op)
+                if value is None:
+                    raise uninitialized(op)
+                if isinstance(value, jax.Array) and any(device.platform != "cpu" for device in value.devices()):
+                    found[op] = value.copy()
+                    continue
+                copy = kept.get(op)
+                if copy is None or copy.shape != value.shape or copy.dtype != value.dtype:
+                    copy = kept[op] = np.array(value)
+                else:
+                    np.copyto(copy, value)
+                found[op] = copy
+        return found
+
     def read_one(self, op: Operation) -> np.ndarray[Any, Any]:
         """The present value of a variable.
 

@@ -8,6 +8,7 @@ before; and hooks that ask for the same tensor share one fetch.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import is_
 from typing import Any, Final
@@ -106,6 +107,16 @@ class HookCalls:
         for hook in self.hooks:
             with activity(f"{type(hook).__name__}.after_create_session"):
                 hook.after_create_session(session, coordinator)
+
+    def with_state(self) -> dict[str, SessionRunHook]:
+        """The hooks that have a state to be saved: its name in a checkpoint -> the hook."""
+        found: dict[str, SessionRunHook] = {}
+        seen: Counter[str] = Counter()
+        for i, _ in self._defined("state_dict"):
+            name = type(self.hooks[i]).__name__
+            found[f"{name}_{seen[name]}" if seen[name] else name] = self.hooks[i]
+            seen[name] += 1
+        return found
 
     def end(self, session: Any) -> None:
         """Calls `end` of each hook."""

@@ -3,7 +3,7 @@
     create   hook.begin() for each hook                     the graph is still open
              scaffold.finalize()                            the graph is complete and frozen
              a session; init ops, or variables restored     by the session creator
-             queue runners started under a coordinator
+             queue runners started under a coordinator      and hooks given the states that were restored
              hook.after_create_session(session, coord)
     run      hook.before_run(context)                       fetches and feeds are merged with the caller's
              one Session.run
@@ -33,6 +33,7 @@ from typing import Any, Final, Self
 from monitored import errors
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._run.session import BaseSession
+from monitored._train.companions import companions_of
 from monitored._train.coordinator import Coordinator
 from monitored._train.hook_calls import HookCalls, new_run_metadata
 from monitored._train.queue_runner import start_queue_runners
@@ -95,6 +96,7 @@ class _MonitoredSession:
             try:
                 session = self._creator.create_session()
                 self._session, self._coordinator = session, Coordinator(clean_stop_exception_types=[])
+                companions_of(session).join(self._calls.with_state())
                 with session.graph.as_default():
                     start_queue_runners(sess=session, coord=self._coordinator)
                 self._calls.after_create_session(session, self._coordinator)
@@ -243,7 +245,8 @@ class _MonitoredSession:
         if self._stop_requested:
             raise RuntimeError("Run called even after should_stop requested.")
         calls = self._calls if hooks is None else self._calls.chosen(hooks)
-        context = self._context = SessionRunContext((fetches, feed_dict), session)
+        deferred: list[Callable[[], Any]] = []
+        context = self._context = SessionRunContext((fetches, feed_dict), session, deferred)
         merged = calls.merged([before_run(context) for before_run in calls.before_run])
         if merged.feeds:
             feed_dict = merged.feed_dict(feed_dict, session.graph)
@@ -256,7 +259,9 @@ class _MonitoredSession:
         values = merged.values(results, options, run_metadata)
         for after_run, place in merged.after_run:
             after_run(context, values[place])
-        if context.stop_requested:
+        for what in deferred:
+            what()
+        if context._stop_requested:
             self._stop_requested = True
         self._context = None
         return result

@@ -13,14 +13,13 @@ A restore reads and checks everything that it needs before it changes any variab
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
-import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from typing import Any, Final
 
 import numpy as np
@@ -28,7 +27,6 @@ import numpy as np
 from monitored import errors
 from monitored._checkpoint import (
     BundleWriter,
-    checkpoint_exists,
     get_checkpoint_mtimes,
     remove_checkpoint,
     write_checkpoint_state,
@@ -51,6 +49,7 @@ from monitored._train.saver_nodes import (
     operations_of,
     saved_by,
 )
+from monitored._train.saver_support import check_is_checkpoint, explaining, in_background
 
 __all__ = ["Saver"]
 
@@ -58,7 +57,6 @@ _log = logging.getLogger("monitored")
 
 _V2: Final = 2  # SaverDef.V2
 _NAMES: Final = ("save_tensor_name", "restore_op_name", "filename_tensor_name")  # of nodes, in a SaverDef
-_FILE_OF_A_CHECKPOINT: Final = re.compile(r"(.+)\.(index|meta|data-\d{5}-of-\d{5})")
 
 Path = str | os.PathLike[str]
 
@@ -154,6 +152,8 @@ class Saver:
         self._last: list[tuple[str, float]] = []  # (checkpoint, when it was made in seconds since 1970), oldest first
         self._next_kept = math.inf  # when the next checkpoint to be kept for good is due
         self._saving = threading.RLock()
+        self._behind: Future[str | None] | None = None  # the save that goes on behind the steps
+        self._kept_copies: dict[Operation, Any] = {}  # of variables, for such saves
         if not defer_build:
             self.build()
 
@@ -227,10 +227,13 @@ class Saver:
     def _streams_of(self, graph: Graph) -> dict[str, Operation]:
         """The random operations whose streams go with the variables: none for a saver of a part of the model."""
         if self._streams is None or self._streams[0] != graph.version:
-            saved = self._operations()
-            whole = all(variable.op in saved for variable in graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
-            self._streams = (graph.version, snapshot.streams_of(graph) if whole else {})
+            self._streams = (graph.version, snapshot.streams_of(graph) if self._is_whole(graph) else {})
         return self._streams[1]
+
+    def _is_whole(self, graph: Graph) -> bool:
+        """Whether all of the model is saved, and so what goes with it."""
+        saved = self._operations()
+        return all(variable.op in saved for variable in graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
 
     # -- saving -----------------------------------------------------------------------------------------------------
 
@@ -272,6 +275,64 @@ class Saver:
             OpError: If the checkpoint could not be written for another reason. Whatever it was, the checkpoints
                 before are as they were, and the last of them is the newest.
         """
+        self._wait_for_save_behind()
+        with self._saving, activity("save"):
+            finish = self._begun_save(
+                {}, sess, save_path, global_step, latest_filename, meta_graph_suffix, write_meta_graph, write_state,
+                strip_default_attrs, save_debug_info,
+            )  # fmt: skip
+            return finish()
+
+    def save_async(self, sess: Any, save_path: Path, global_step: Any = None, **options: Any) -> Future[str | None]:
+        """Writes a checkpoint while steps go on: this returns as soon as the variables are copied.
+
+        One save at a time goes on behind the steps; a second call, or `save`, waits for it first.
+
+        Args:
+            sess: The session, or a monitored session.
+            save_path: The path of the checkpoint's files, without their endings.
+            global_step: What is added to the path.
+            options: Other arguments of `save`, by name.
+
+        Returns:
+            A future of what `save` returns. When it is done, the checkpoint is on the disk; `result()` waits for
+            that, and raises what `save` raises about files.
+
+        Raises:
+            RuntimeError: If the saver is not built or the session is closed.
+            TypeError: If `sess` is no session.
+            ValueError: If a file would take another's name, or the session is of another graph.
+            FailedPreconditionError: If a variable is not initialized.
+        """
+        self._wait_for_save_behind()
+        finish = self._begun_save(self._kept_copies, sess, save_path, global_step, **options)
+
+        def save() -> str | None:
+            with self._saving, activity("save"):
+                return finish()
+
+        self._behind = future = in_background(f"save {_text(save_path)}", save)
+        return future
+
+    def _wait_for_save_behind(self) -> None:
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            wait([behind])
+
+    def _begun_save(
+        self,
+        kept: dict[Operation, Any],
+        sess: Any,
+        save_path: Path,
+        global_step: Any,
+        latest_filename: str | None = None,
+        meta_graph_suffix: str = "meta",
+        write_meta_graph: bool = True,
+        write_state: bool = True,
+        strip_default_attrs: bool = False,
+        save_debug_info: bool = False,
+    ) -> Callable[[], str | None]:
+        """Copies the state, and gives what is left to do: to write it."""
         if self._graph is None:
             raise RuntimeError("`build()` should be called before save if defer_build==True")
         latest_filename = latest_filename or "checkpoint"
@@ -287,18 +348,22 @@ class Saver:
             checkpoint = path
             if os.path.basename(path) == latest_filename and not self._sharded:
                 raise ValueError(f"'latest_filename' collides with 'save_path': '{latest_filename}' and '{path}'")
-        with self._saving, activity("save"):
-            if not self._is_empty:
-                values = snapshot.take(session, self._variables, self._streams_of(session.graph))
-                with _explaining(path):
+        graph, values = session.graph, {}
+        if not self._is_empty:
+            values = snapshot.take(session, self._variables, self._streams_of(graph), kept, self._is_whole(graph))
+
+        def finish() -> str | None:
+            with explaining(path):
+                if values:
                     self._write(checkpoint, values)
-            if write_meta_graph:
-                name = meta_graph_filename(checkpoint, meta_graph_suffix)
-                with _explaining(path):
-                    self._write_meta_graph(session.graph, name, strip_default_attrs, save_debug_info)
-            if write_state and not self._is_empty:
+                if write_meta_graph:
+                    name = meta_graph_filename(checkpoint, meta_graph_suffix)
+                    self._write_meta_graph(graph, name, strip_default_attrs, save_debug_info)
+            if write_state and values:
                 self._publish(checkpoint, os.path.dirname(path), latest_filename, meta_graph_suffix)
-        return None if self._is_empty else checkpoint
+            return checkpoint if values else None
+
+        return finish
 
     def _write(self, checkpoint: str, values: Mapping[str, Any]) -> None:
         """Writes values, those of each device in a file of its own if the saver is sharded."""
@@ -347,7 +412,7 @@ class Saver:
             kept = [(path, made) for path, made in kept if path != checkpoint] + [(checkpoint, time.time())]
             surplus, kept = kept[:-most], kept[-most:]
         paths = [path for path, _ in kept]
-        with _explaining(checkpoint):
+        with explaining(checkpoint):
             write_checkpoint_state(directory, checkpoint, paths, latest_filename, self._save_relative_paths)
         self._last = kept
         for path, made in surplus:
@@ -417,11 +482,14 @@ class Saver:
             raise RuntimeError("`build()` should be called before restore if defer_build==True")
         session = self._session(sess)
         path = _text(save_path)
-        _check_is_checkpoint(path)
+        check_is_checkpoint(path)
         _log.info("Restoring parameters from %s", path)
         streams = self._streams_of(session.graph)
         with activity("restore"):
-            plan = snapshot.restore(session, path, self._variables, streams, self._reshape, self._strict, self._renamed)
+            plan = snapshot.restore(
+                session, path, self._variables, streams, self._reshape, self._strict, self._renamed,
+                self._is_whole(session.graph),
+            )  # fmt: skip
         if self._renamed and plan.renamed and plan.fits:
             _log.info("%s", plan)
         elif not plan.fits:
@@ -515,37 +583,3 @@ def _unique(items: Sequence[Any]) -> list[Any]:
 
 def _text(path: Path | bytes) -> str:
     return os.fsdecode(path)
-
-
-@contextlib.contextmanager
-def _explaining(path: str) -> Iterator[None]:
-    """Tells the errors of a save in terms of its directory, where that is what is wrong."""
-    try:
-        yield
-    except (errors.FailedPreconditionError, errors.NotFoundError) as error:
-        directory = os.path.dirname(path)
-        if os.path.isdir(directory or "."):
-            raise
-        if os.path.exists(directory):
-            text = f"{directory} is a file, not a directory, can't save {path}."
-            raise errors.FailedPreconditionError(None, None, text) from error
-        raise ValueError(f"Parent directory of {path} doesn't exist, can't save.") from error
-    except errors.PermissionDeniedError as error:
-        text = f"The directory {os.path.dirname(path) or '.'} is not writable, can't save {path}: {error.message}"
-        raise errors.PermissionDeniedError(None, None, text) from error
-
-
-def _check_is_checkpoint(path: str) -> None:
-    if not checkpoint_exists(path):
-        raise ValueError(f"The passed save_path is not a valid checkpoint: {path}")
-    part = _FILE_OF_A_CHECKPOINT.fullmatch(path)
-    if part is not None and checkpoint_exists(part[1]):
-        raise ValueError(
-            f"The passed save_path is not a valid checkpoint: {path} is one of its files; leave the ending out:\n"
-            f"  saver.restore(sess, {part[1]!r})"
-        )
-    if os.path.isdir(path):
-        raise ValueError(
-            f"The passed save_path is not a valid checkpoint: {path} is a directory; for the newest checkpoint in it:\n"
-            f"  saver.restore(sess, tf.train.latest_checkpoint({path!r}))"
-        )

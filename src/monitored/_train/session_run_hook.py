@@ -6,6 +6,7 @@ What a monitored session does with its hooks, in full:
     scaffold.finalize()                                    # the graph is complete and frozen
     session = a new session, initialized or restored
     start the queue runners under a coordinator
+    for hook in hooks: hook.load_state_dict(state), if a checkpoint with a state of this hook was restored
     for hook in hooks: hook.after_create_session(session, coordinator)
 
     while not should_stop():
@@ -13,6 +14,7 @@ What a monitored session does with its hooks, in full:
         requests = [hook.before_run(context) for hook in hooks]
         values = session.run(the caller's fetches and all requests, merged)
         for hook in hooks: hook.after_run(context, its own values)
+        for what in what hooks gave to context.after_hooks: what()     # such as a save
         # should_stop() is true from here on if context.request_stop() was called
 
     if no error, or the end of the input, ended the loop:
@@ -22,7 +24,8 @@ What a monitored session does with its hooks, in full:
     close the session
     for hook in hooks: hook.after_close(error)             # always, for all that began
 
-`on_error`, `wants_stop` and `after_close` are not TensorFlow's. What is skipped when something fails:
+`on_error`, `wants_stop`, `after_close`, `state_dict`, `load_state_dict` and `after_hooks` are not TensorFlow's. What
+is skipped when something fails:
 
 - `begin` raises: the hooks after it are not asked, there is no session, no `end`.
 - creating or restoring, or an `after_create_session`, raises: the session is closed; no `end`.
@@ -37,6 +40,7 @@ restored, `after_create_session` is called again, and the step is repeated; `beg
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 __all__ = ["SessionRunArgs", "SessionRunContext", "SessionRunHook", "SessionRunValues"]
@@ -105,6 +109,23 @@ class SessionRunHook:
         """
         return False
 
+    def state_dict(self) -> dict[str, Any]:
+        """Asked when a checkpoint is saved: what a hook of the process that resumes needs to go on as this one would.
+
+        Returns:
+            None, booleans, numbers, strings, bytes, NumPy arrays, and lists and dictionaries of them.
+        """
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Called before `after_create_session` when a checkpoint was restored, if it holds a state of this hook.
+
+        Hooks are told apart by their classes, and among those of one class by their order.
+
+        Args:
+            state: What `state_dict` returned when the checkpoint was saved; tuples have become lists.
+        """
+
     def on_error(self, run_context: SessionRunContext, error: BaseException) -> None:
         """Called when a run, a hook, a queue runner, or the program between the runs fails.
 
@@ -160,13 +181,15 @@ class SessionRunContext:
     Args:
         original_args: What the caller of `run` wants, a `SessionRunArgs` or a tuple to make one of.
         session: The session that runs it.
+        deferred: Where to put what is to be done after all hooks; nowhere when None.
     """
 
-    __slots__ = ("_original_args", "_session", "_stop_requested")
+    __slots__ = ("_deferred", "_original_args", "_session", "_stop_requested")
 
-    def __init__(self, original_args: tuple[Any, ...], session: Any) -> None:
+    def __init__(self, original_args: tuple[Any, ...], session: Any, deferred: list[Callable[[], Any]] | None = None):
         self._original_args = original_args
         self._session = session
+        self._deferred = deferred
         self._stop_requested = False
 
     @property
@@ -186,6 +209,18 @@ class SessionRunContext:
     def stop_requested(self) -> bool:
         """Whether a hook asked for the loop to end."""
         return self._stop_requested
+
+    def after_hooks(self, what: Callable[[], Any]) -> None:
+        """Does something when the `after_run` of every hook is done: what has to see the step as all of them left it.
+
+        Args:
+            what: A function without arguments. If a hook fails first, it is not called. Outside of a monitored
+                session's run it is called at once.
+        """
+        if self._deferred is None:
+            what()
+        else:
+            self._deferred.append(what)
 
     def request_stop(self) -> None:
         """Makes `should_stop` of the monitored session true once this run is done."""

@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a session: the values of variables, and the random streams.
+"""What a checkpoint holds of a session: the values of variables, the random streams, and the states of companions.
 
 A checkpoint's tensors are named by their variables (as TensorFlow does), and a random operation's stream, its key and
 counter, by ``_monitored/stream/<operation>``, which TensorFlow passes over. Taking a snapshot reads everything at one
@@ -18,6 +18,7 @@ from monitored._graph.effects import bodies_of
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation
 from monitored._run.session import BaseSession
+from monitored._train.companions import companions_of, states_in
 from monitored._train.restore_plan import STREAM, RestorePlan, check, compare, sizes_of
 from monitored._train.saver_nodes import Partitioned, Variables, operations_of
 
@@ -52,26 +53,35 @@ def streams_of(graph: Graph) -> dict[str, Operation]:
 
 
 def take(
-    session: BaseSession, variables: Variables, streams: Mapping[str, Operation]
-) -> dict[str, Array | list[Array]]:
+    session: BaseSession,
+    variables: Variables,
+    streams: Mapping[str, Operation],
+    kept: dict[Operation, Array],
+    whole: bool,
+) -> dict[str, Any]:
     """Reads a session's state at one moment.
 
     Args:
         session: The session.
         variables: Name in the checkpoint -> variable.
         streams: Name in the checkpoint -> random operation; those that have drawn nothing yet are left out.
+        kept: Arrays for the copies; see `StateStore.copies`.
+        whole: Whether the states of the session's companions are part of it.
 
     Returns:
         Name -> value, in the order of the names; for a partitioned variable a list of its parts'.
 
     Raises:
         FailedPreconditionError: If a variable has no value.
+        TypeError: If the state of a companion holds something that cannot be saved.
     """
     store = session._store
+    states = companions_of(session).tensors() if whole else {}
     with store.lock:
         wanted = {**variables, **{name: op for name, op in streams.items() if op in store.values}}
-        values = store.read(dict.fromkeys(op for name in sorted(wanted) for op in operations_of(wanted[name])))
-    return {name: _value(wanted[name], values) for name in sorted(wanted)}
+        copies = store.copies(dict.fromkeys(op for one in wanted.values() for op in operations_of(one)), kept)
+    found = {**{name: _value(variable, copies) for name, variable in wanted.items()}, **states}
+    return {name: found[name] for name in sorted(found)}
 
 
 def _value(variable: Operation | Partitioned, values: Mapping[Operation, Array]) -> Array | list[Array]:
@@ -86,6 +96,7 @@ def restore(
     reshape: bool = False,
     strict: bool = True,
     renamed: Mapping[str, str] | None = None,
+    whole: bool = False,
 ) -> RestorePlan:
     """Gives a session the state that a checkpoint holds, after every byte of it was compared with its checksum.
 
@@ -98,6 +109,7 @@ def restore(
         reshape: Whether a variable takes a value of another shape, if that has as many elements.
         strict: Whether all variables must be there and fit. If not, those that do not are left as they are.
         renamed: Variables' names -> the names that they had before.
+        whole: Whether the session's companions take over their states.
 
     Returns:
         What the checkpoint had for the variables.
@@ -116,13 +128,15 @@ def restore(
     held = reader.keys()
     has_streams = any(name.startswith(STREAM) for name in held)
     restarted = [op for name, op in streams.items() if has_streams and not reader.has(name)]
-    values: dict[Operation, Array] = {}
     drawn: list[tuple[Operation | Partitioned, str]] = [(op, name) for name, op in streams.items() if reader.has(name)]
-    for variable, name in (*sources.items(), *drawn):
-        try:
-            value = reader.read(name)
-        except errors.NotFoundError as error:  # not the name, which is there, but a file
-            raise errors.DataLossError(None, None, f"{prefix} is incomplete: {error.message}") from error
+    try:
+        reader.check_tree_hash()
+        read = [(variable, name, reader.read(name)) for variable, name in (*sources.items(), *drawn)]
+        states = states_in(reader.read, held, prefix) if whole else {}
+    except errors.NotFoundError as error:  # not a name, for they are there, but a file
+        raise errors.DataLossError(None, None, f"{prefix} is incomplete: {error.message}") from error
+    values: dict[Operation, Array] = {}
+    for variable, name, value in read:
         if variable not in sources and (value.dtype, value.shape) != _STREAM_TYPE:
             raise errors.DataLossError(None, None, f"{prefix}: {name} is not the stream of a random operation.")
         sizes = sizes_of(variable) if reshape and variable in sources else None
@@ -134,6 +148,7 @@ def restore(
         store.load(values)
         for op in restarted:
             store.values.pop(op, None)
+    companions_of(session).restore(states)
     return plan
 
 

@@ -20,6 +20,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -109,6 +110,7 @@ class BestCheckpointHook(SessionRunHook):
         self._basename = checkpoint_basename
         self._kept: list[_Kept] = []  # the best first; read in `begin`, changed by `_save`
         self._evaluated_at: int | None = None
+        self._resumed: dict[str, Any] | None = None  # the state of an earlier process
 
     @property
     def best_checkpoint(self) -> str | None:
@@ -141,16 +143,29 @@ class BestCheckpointHook(SessionRunHook):
         self._read()
 
     def after_create_session(self, session: Any, coord: Any) -> None:
-        """Counts from the step where the session begins."""
-        self._watch.start(int(session.run(self._global_step)))
-        self._evaluated_at = None
+        """Counts from the step where the session begins, or goes on counting where the process before was."""
+        step = int(session.run(self._global_step))
+        if self._resumed is None:
+            self._watch.start(step)
+            self._evaluated_at = None
+        else:
+            self._watch.resume(self._resumed["watched_at"], step)
+            self._evaluated_at, self._resumed = self._resumed["evaluated_at"], None
+
+    def state_dict(self) -> dict[str, Any]:
+        """When it evaluated last. The values are in the folder."""
+        return {"watched_at": self._watch.last_step, "evaluated_at": self._evaluated_at}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Evaluates next when the process before would have."""
+        self._resumed = state
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Evaluates when it is due."""
         if self._watch.should_look():
             step = int(run_context.session.run(self._global_step))
             if self._watch.is_due(step):
-                self._consider(run_context.session, step)
+                run_context.after_hooks(partial(self._consider, run_context.session, step))
 
     def end(self, session: Any) -> None:
         """Evaluates the last step, unless that has been done."""

@@ -83,6 +83,16 @@ class LoggingTensorHook(SessionRunHook):
             self._write(run_values.results)
         self._runs += 1
 
+    def state_dict(self) -> dict[str, Any]:
+        """How many runs there were, and when the last line was written."""
+        return {"runs": self._runs, "timer": None if self._timer is None else self._timer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Writes the next line when the process before would have."""
+        self._runs = int(state["runs"])
+        if self._timer is not None and state["timer"] is not None:
+            self._timer.load_state_dict(state["timer"])
+
     def end(self, session: Any) -> None:
         """Writes the last line, if wanted."""
         if self._at_end:

@@ -92,6 +92,15 @@ class ProfilerHook(SessionRunHook):
             self._stale_step = step - 1
             self._write(step, run_values.run_metadata)
 
+    def state_dict(self) -> dict[str, Any]:
+        """When the last trace was taken."""
+        return {"timer": self._timer.state_dict(), "stale_step": self._stale_step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes the next trace when the process before would have."""
+        self._timer.load_state_dict(state["timer"])
+        self._stale_step = state["stale_step"]
+
     def _write(self, step: int, run_metadata: Any) -> None:
         path = os.path.join(self._output_dir, f"timeline-{step}.json")
         _log.info("Saving timeline for %d into '%s'.", step, path)

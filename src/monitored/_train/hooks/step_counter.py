@@ -75,6 +75,14 @@ class StepCounterHook(SessionRunHook):
             self._warn(stale_step)
         self._last_step = stale_step
 
+    def state_dict(self) -> dict[str, Any]:
+        """When it measured last."""
+        return self._timer.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on with the measurement that was going on; the time between the processes does not count."""
+        self._timer.load_state_dict(state)
+
     def _measure(self, session: Any) -> None:
         step = int(session.run(self._global_step))
         if not self._timer.should_trigger_for_step(step):

@@ -55,6 +55,23 @@ class StepWatch:
         if self._every_secs is not None:
             self._due_time = self._clock() + self._every_secs
 
+    def resume(self, last_step: int, step: int) -> None:
+        """Counts from a step before the present one.
+
+        Args:
+            last_step: The step at which it was last due.
+            step: The present step.
+        """
+        self.start(step)
+        if self._every_steps is not None and last_step <= step:
+            self._last_step = last_step
+            self._wait_runs(last_step + self._every_steps - step)
+
+    @property
+    def last_step(self) -> int:
+        """The step at which it was last due, or where it began to count."""
+        return self._last_step
+
     def _wait_runs(self, runs: float) -> None:
         self._waited = self._left = max(1, math.ceil(runs))
 

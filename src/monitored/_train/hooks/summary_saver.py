@@ -89,13 +89,30 @@ class SummarySaverHook(SessionRunHook):
             return
         step = int(run_context.session.run(self._global_step))
         if self._stale_step is None:
-            from tensorboard.compat.proto import event_pb2
-
-            writer.add_session_log(event_pb2.SessionLog(status=event_pb2.SessionLog.START), step)
+            self._log_start(step)
         self._timer.update_last_triggered_step(step)
         for summary in run_values.results:
             writer.add_summary(summary, step)
         self._stale_step = step - 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """When summaries were last written."""
+        return {"timer": self._timer.state_dict(), "stale_step": self._stale_step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Writes the next summaries when the process before would have."""
+        self._timer.load_state_dict(state["timer"])
+        self._stale_step = state["stale_step"]
+
+    def after_create_session(self, session: Any, coord: Any) -> None:
+        """Has TensorBoard pass over what an earlier process wrote after the step that this one goes on from."""
+        if self._summary_writer is not None and self._stale_step is not None:
+            self._log_start(self._stale_step + 2)
+
+    def _log_start(self, step: int) -> None:
+        from tensorboard.compat.proto import event_pb2
+
+        self._summary_writer.add_session_log(event_pb2.SessionLog(status=event_pb2.SessionLog.START), step)
 
     def end(self, session: Any = None) -> None:
         """Waits until everything is in the file."""

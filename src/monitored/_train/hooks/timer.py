@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 __all__ = ["SecondOrStepTimer"]
 
@@ -77,13 +78,31 @@ class SecondOrStepTimer:
         since: tuple[float | None, int | None] = (None, None)
         if self._last_triggered_step is not None and self._last_triggered_time is not None:
             since = now - self._last_triggered_time, step - self._last_triggered_step
-        self._last_triggered_step, self._last_triggered_time = step, now
+        self._note(step, now)
+        return since
+
+    def _note(self, step: int, time: float) -> None:
+        self._last_triggered_step, self._last_triggered_time = step, time
         if self._every_secs is not None:
-            self._due_time = now + self._every_secs
+            self._due_time = time + self._every_secs
         elif self._every_steps is not None:
             self._due_step = step + self._every_steps
             self.last_quiet_step = self._due_step - 1
-        return since
+
+    def state_dict(self) -> dict[str, Any]:
+        """When it last triggered, for a timer that goes on in another process."""
+        then = self._last_triggered_time
+        return {"step": self._last_triggered_step, "secs_ago": None if then is None else self._clock() - then}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where another timer was; the time in between, in which nothing ran, does not count.
+
+        Args:
+            state: What its `state_dict` returned.
+        """
+        self.reset()
+        if state["step"] is not None:
+            self._note(int(state["step"]), self._clock() - float(state["secs_ago"]))
 
     def last_triggered_step(self) -> int | None:
         """The step at which it last triggered, or None."""

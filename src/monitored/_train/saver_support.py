@@ -1,0 +1,78 @@
+"""What saving and restoring have to do with files and threads: errors in terms of paths, and work behind the steps."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Final, TypeVar
+
+from monitored import errors
+from monitored._checkpoint import checkpoint_exists
+
+__all__: list[str] = []
+
+_T = TypeVar("_T")
+_FILE_OF_A_CHECKPOINT: Final = re.compile(r"(.+)\.(index|meta|data-\d{5}-of-\d{5})")
+
+
+def in_background(name: str, work: Callable[[], _T]) -> Future[_T]:
+    """Does something in a thread of its own, for which a process that comes to its end waits.
+
+    Args:
+        name: The thread's name.
+        work: What to do.
+
+    Returns:
+        The future of what it returns or raises.
+    """
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=run, name=name).start()
+    return future
+
+
+@contextlib.contextmanager
+def explaining(path: str) -> Iterator[None]:
+    """Tells the errors of a save in terms of its directory, where that is what is wrong."""
+    try:
+        yield
+    except (errors.FailedPreconditionError, errors.NotFoundError) as error:
+        directory = os.path.dirname(path)
+        if os.path.isdir(directory or "."):
+            raise
+        if os.path.exists(directory):
+            text = f"{directory} is a file, not a directory, can't save {path}."
+            raise errors.FailedPreconditionError(None, None, text) from error
+        raise ValueError(f"Parent directory of {path} doesn't exist, can't save.") from error
+    except errors.PermissionDeniedError as error:
+        text = f"The directory {os.path.dirname(path) or '.'} is not writable, can't save {path}: {error.message}"
+        raise errors.PermissionDeniedError(None, None, text) from error
+
+
+def check_is_checkpoint(path: str) -> None:
+    """Raises a ValueError that says what is wrong with the path of a checkpoint to be restored."""
+    if not checkpoint_exists(path):
+        raise ValueError(f"The passed save_path is not a valid checkpoint: {path}")
+    part = _FILE_OF_A_CHECKPOINT.fullmatch(path)
+    if part is not None and checkpoint_exists(part[1]):
+        raise ValueError(
+            f"The passed save_path is not a valid checkpoint: {path} is one of its files; leave the ending out:\n"
+            f"  saver.restore(sess, {part[1]!r})"
+        )
+    if os.path.isdir(path):
+        raise ValueError(
+            f"The passed save_path is not a valid checkpoint: {path} is a directory; for the newest checkpoint in it:\n"
+            f"  saver.restore(sess, tf.train.latest_checkpoint({path!r}))"
+        )
