@@ -80,23 +80,25 @@ def publish(staged: Sequence[tuple[str, str]]) -> None:
             last one may replace a file that counts.
 
     Raises:
-        OSError: A rename or the directory's flush failed. Unless the last file had already replaced another one,
-            none of them is in place.
+        OSError: A rename or the directory's flush failed. Unless the last file had already replaced another one, all
+            of them have their temporary names again.
     """
     last = staged[-1][1]
     directory = os.path.dirname(last)
     replaced = os.path.lexists(last)
-    done: list[str] = []
+    done: list[tuple[str, str]] = []
     try:
         for source, target in staged:
             if target == last and replaced:  # from the next line on, what it named before counts no more
                 flush_directory(directory)
             os.replace(source, target)
-            done.append(target)
+            done.append((source, target))
         flush_directory(directory)
     except BaseException:
-        if not (replaced and last in done):
-            discard(reversed(done))
+        if not (replaced and len(done) == len(staged)):
+            for source, target in reversed(done):
+                with contextlib.suppress(OSError):
+                    os.replace(target, source)
         raise
 
 
