@@ -11,6 +11,7 @@ from oracle import (  # noqa: F401
     training_programs_hooks,
     training_programs_host,
     training_programs_queues,
+    training_programs_supervisor,
     training_programs_threads,
 )
 

@@ -21,6 +21,7 @@ from oracle import (  # noqa: E402, F401
     training_programs_hooks,
     training_programs_host,
     training_programs_queues,
+    training_programs_supervisor,
     training_programs_threads,
 )
 

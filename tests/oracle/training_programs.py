@@ -19,7 +19,9 @@ import numpy as np
 from oracle import programs
 from oracle.programs import error, plain
 
-PREFIXES = ("queues/", "py_func/", "checks/", "inputs/", "summaries/", "hooks/", "coordinator/", "queue_runner/")
+PREFIXES = (
+    "queues/", "py_func/", "checks/", "inputs/", "summaries/", "hooks/", "coordinator/", "queue_runner/", "supervisor/",
+)  # fmt: skip
 
 
 class Steps:
