@@ -53,6 +53,22 @@ def expected(name):
 @pytest.mark.parametrize("name", [name for name in cells() if hasattr(tf.train, name.partition("/")[0])])
 def test_an_exception_does_what_it_does_in_tensorflow(name, tmp_path):
     assert run_cell(tf, name, str(tmp_path)) == expected(name)
+    assert_checkpoints_are_whole(tmp_path)
+
+
+def assert_checkpoints_are_whole(directory):
+    """Every checkpoint reads back, checksums and all, the newest is one of them, and nothing half written is left."""
+    kinds = (".index", ".data-00000-of-00001", ".meta")
+    parts = {path.name for path in directory.iterdir()} - {"checkpoint", "graph.pbtxt"}
+    parts = {name for name in parts if not name.startswith("events.")}
+    prefixes = {name.removesuffix(".index") for name in parts if name.endswith(".index")}
+    assert parts == {prefix + kind for prefix in prefixes for kind in kinds}
+    for prefix in prefixes:
+        reader = tf.train.load_checkpoint(str(directory / prefix))
+        assert prefix == f"model.ckpt-{reader.get_tensor('global_step')}"
+    newest = tf.train.latest_checkpoint(str(directory))
+    assert (newest is None) == (not prefixes)
+    assert newest is None or newest.removeprefix(f"{directory}/") in prefixes
 
 
 def test_every_difference_is_one():
