@@ -1,5 +1,6 @@
 """Programs of supervisors; see `training_programs`."""
 
+import functools
 import os
 
 from oracle.programs import Group, error
@@ -38,7 +39,7 @@ def whole_life(tf):
                         shown.append(sess.run(train))
                     sv.summary_computed(sess, sess.run(sv.summary_op))
                     sv.saver.save(sess, sv.save_path, global_step=sv.global_step)
-                shown.append([sv.should_stop(), error(lambda: sess.run(train))[:1]])
+                shown.append([sv.should_stop(), error(functools.partial(sess.run, train))[:1]])
                 sv.summary_writer.close()
         shown.append(sorted(name for name in os.listdir(path) if not name.startswith("events")))
         written = [event for event in events(tf, path) if event[1] in ("summary", "session_log")]
@@ -131,7 +132,7 @@ def queue_runners(tf):
     with sv.managed_session(start_standard_services=False) as sess:
         threads = sv.start_queue_runners(sess)
         shown.append([len(threads), [thread.daemon for thread in threads], sess.run(value)])
-    return shown + [[thread.is_alive() for thread in threads]]
+    return [*shown, [thread.is_alive() for thread in threads]]
 
 
 @supervisor
