@@ -282,7 +282,7 @@ def test_newest_checkpoint_that_is_whole_is_found_behind_damaged_ones(directory:
     found, damaged = newest_whole_checkpoint(directory)
     assert found == first
     assert [path for path, _ in damaged] == [fourth, third, second]
-    assert "the file has 10 (and 2 more)" in damaged[0][1]
+    assert "the file has 10 (and 1 more)" in damaged[0][1]
     assert "Failed to find any matching files" in damaged[1][1]
     assert "m-2.index: file is too short" in damaged[2][1]
     assert os.path.exists(f"{fourth}.index")

@@ -34,7 +34,7 @@ from monitored._checkpoint.files import os_errors_as_tf
 from monitored._checkpoint.protos import parse_message
 from monitored._checkpoint.reader import TensorReader
 from monitored._checkpoint.table import decode_table
-from monitored._checkpoint.tree_hash import TREE_HASH, tree_hash
+from monitored._checkpoint.tree_hash import tree_hash
 
 
 class BundleReader(TensorReader):
@@ -76,6 +76,7 @@ class BundleReader(TensorReader):
         if header.endianness:
             raise errors.UnimplementedError(None, None, f"{self._index}: the checkpoint is big endian")
         self._num_shards: int = header.num_shards
+        self._tree_hash: bytes = header.tree_hash
 
     @property
     def num_shards(self) -> int:
@@ -86,10 +87,9 @@ class BundleReader(TensorReader):
         """Lists the tensors' names.
 
         Returns:
-            The names, in the order of their bytes, without that of the tree hash.
+            The names, in the order of their bytes.
         """
-        names = (key for key in self._table if key[:1] != SLICE_MARK and key != TREE_HASH)
-        return [key.decode("utf-8", "surrogateescape") for key in names]
+        return [key.decode("utf-8", "surrogateescape") for key in self._table if key[:1] != SLICE_MARK]
 
     def has(self, name: str) -> bool:
         """Tells whether the checkpoint holds a tensor.
@@ -155,18 +155,14 @@ class BundleReader(TensorReader):
             The hash, 64 hexadecimal digits; None if the checkpoint has none, as TensorFlow's.
 
         Raises:
-            DataLossError: They differ.
-            OpError: The hash could not be read.
+            DataLossError: They differ, or an entry is damaged.
         """
-        name = TREE_HASH.decode()
-        if not self.has(name):
+        if not self._tree_hash:
             return None
-        written = bytes(self.read(name)[()]).decode("ascii", "replace")
         entries = {key: parse_message("BundleEntryProto", entry, self._index) for key, entry in self._table.items()}
-        found = tree_hash(entries)
-        if found != written:
-            raise data_loss(self._index, f"the hash of all entries is {found}, but {written} was written")
-        return found
+        if tree_hash(entries) != self._tree_hash:
+            raise data_loss(self._index, "the hash of all entries is not the one that was written with them")
+        return self._tree_hash.hex()
 
     def _entry(self, key: bytes, name: str) -> "_Entry":
         """Decodes an entry of the index; its place in the data is not checked yet."""

@@ -49,7 +49,7 @@ from monitored._checkpoint.coding import encode_slice_key, encode_varint, mask_c
 from monitored._checkpoint.files import discard, os_errors_as_tf, publish, temporary_name
 from monitored._checkpoint.protos import message_class
 from monitored._checkpoint.table import encode_table
-from monitored._checkpoint.tree_hash import TREE_HASH, tree_hash
+from monitored._checkpoint.tree_hash import tree_hash
 
 _STRETCH: Final = 8 << 20  # bytes that the disk is given at a time while a file is being written
 _NUMBERS: Final = {dtype: number for number, dtype in DTYPES.items()}
@@ -208,7 +208,6 @@ class BundleWriter:
             problem = partition_problem(shape_of(entry), slices) if slices and not self._partial else None
             if problem:
                 raise errors.InvalidArgumentError(None, None, f"{key.decode()} is incomplete: {problem}")
-        self.add(TREE_HASH.decode(), tree_hash(self._entries))
         for file in self._shards:
             file.flush()
         staged = list(self._staged)
@@ -246,7 +245,7 @@ class BundleWriter:
 
     def _staged_index(self, num_shards: int) -> tuple[str, str]:
         """Writes an index under a temporary name, and gives that and its final one."""
-        header = message_class("BundleHeaderProto")(num_shards=num_shards)
+        header = message_class("BundleHeaderProto")(num_shards=num_shards, tree_hash=tree_hash(self._entries))
         header.version.producer = VERSION
         table = {key: entry.SerializeToString() for key, entry in sorted(self._entries.items())}
         content = encode_table([(HEADER_KEY, header.SerializeToString()), *table.items()])

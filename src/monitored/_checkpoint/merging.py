@@ -11,7 +11,7 @@ from monitored._checkpoint.coding import data_loss
 from monitored._checkpoint.files import os_errors_as_tf, publish, replace_file, temporary_name
 from monitored._checkpoint.protos import message_class, parse_message
 from monitored._checkpoint.table import decode_table, encode_table
-from monitored._checkpoint.tree_hash import TREE_HASH
+from monitored._checkpoint.tree_hash import tree_hash
 
 
 def merge_checkpoints(prefixes: Sequence[Path], destination: Path, delete_old_dirs: bool = True) -> None:
@@ -34,7 +34,6 @@ def merge_checkpoints(prefixes: Sequence[Path], destination: Path, delete_old_di
     for prefix in parts:
         table, index = _table_of(prefix), index_path(prefix)
         count = parse_message("BundleHeaderProto", table.pop(HEADER_KEY, b""), index).num_shards
-        table.pop(TREE_HASH, None)
         for key, encoded in table.items():
             entry = parse_message("BundleEntryProto", encoded, index)
             if not 0 <= entry.shard_id < count:
@@ -49,7 +48,7 @@ def merge_checkpoints(prefixes: Sequence[Path], destination: Path, delete_old_di
                 raise errors.InvalidArgumentError(None, None, f"{key!r} is in two of the checkpoints to be merged")
             known.slices.extend(entry.slices)
         moves += [data_path(prefix, shard, count) for shard in range(count)]
-    header = message_class("BundleHeaderProto")(num_shards=len(moves))
+    header = message_class("BundleHeaderProto")(num_shards=len(moves), tree_hash=tree_hash(entries))
     header.version.producer = VERSION
     merged = [(key, entries[key].SerializeToString()) for key in sorted(entries)]
     index = temporary_name(index_path(target))

@@ -18,6 +18,7 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, str]]]] = {
         "num_shards": (1, "int32"),
         "endianness": (2, "int32"),  # 0 little, 1 big
         "version": (3, "VersionDef"),
+        "tree_hash": (70001, "bytes"),  # not TensorFlow's, which passes over it; see `tree_hash.py`
     },
     "VersionDef": {
         "producer": (1, "int32"),

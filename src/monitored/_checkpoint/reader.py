@@ -80,8 +80,7 @@ class TensorReader(abc.ABC):
             The hash, 64 hexadecimal digits; None if the checkpoint has none, as TensorFlow's.
 
         Raises:
-            DataLossError: They differ.
-            OpError: The hash could not be read.
+            DataLossError: They differ, or an entry is damaged.
         """
         return None
 
