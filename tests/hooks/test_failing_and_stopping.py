@@ -273,8 +273,3 @@ def test_the_time_counts_from_the_beginning_of_each_session_and_recovering_does_
 def test_a_time_must_be_one(wrong: float) -> None:
     with pytest.raises(ValueError, match="max_duration"):
         tf.train.StopAfterDurationHook(wrong)
-
-
-def test_there_are_no_iterators_to_save() -> None:
-    with pytest.raises(tf.errors.UnimplementedError, match="follow from the global step"):
-        tf.train.CheckpointInputPipelineHook(None)
