@@ -245,6 +245,12 @@ def test_files_that_contradict_each_other_are_data_loss(tmp_path: Path) -> None:
         open_checkpoint(tmp_path / "m-?????-of-00002")
 
 
+def test_missing_file_of_several_is_data_loss(directory: Path) -> None:
+    (directory / "v1.ckpt-3-00001-of-00002").unlink()
+    with pytest.raises(errors.DataLossError, match="has 1 of its 2 files"):
+        open_checkpoint(directory / TWO_FILES)
+
+
 def test_tensors_in_several_blocks_are_found(tmp_path: Path) -> None:
     make = message_class("SavedTensorSlices")
     names = [f"layer_{index:03}".encode() for index in range(200)]

@@ -73,6 +73,10 @@ class BundleReader(TensorReader):
         if header.version.min_consumer > VERSION or VERSION in header.version.bad_consumers:
             message = f"{self._index}: the checkpoint needs a newer reader (this one reads version {VERSION})"
             raise errors.InvalidArgumentError(None, None, message)
+        if header.num_shards < 1:
+            raise data_loss(
+                self._index, f"a table, but not the index of a checkpoint: it has {header.num_shards} shards"
+            )
         if header.endianness:
             raise errors.UnimplementedError(None, None, f"{self._index}: the checkpoint is big endian")
         self._num_shards: int = header.num_shards

@@ -24,6 +24,7 @@ from typing import Final, Protocol, cast
 
 from monitored import errors
 from monitored._checkpoint.bundle import Path, index_path
+from monitored._checkpoint.coding import data_loss
 from monitored._checkpoint.files import os_errors_as_tf, replace_file
 from monitored._checkpoint.opening import open_checkpoint
 from monitored._checkpoint.protos import message_class
@@ -199,6 +200,8 @@ def get_checkpoint_state(checkpoint_dir: Path, latest_filename: str | None = Non
     try:
         with os_errors_as_tf(path), open(path, "rb") as file:
             text_format.Merge(file.read().decode(), state)
+        if any("\0" in stored for stored in (state.model_checkpoint_path, *state.all_model_checkpoint_paths)):
+            raise data_loss(path, "a path with a zero byte")  # no file has such a name
     except errors.NotFoundError:
         return None
     except (errors.OpError, text_format.ParseError, UnicodeDecodeError) as error:

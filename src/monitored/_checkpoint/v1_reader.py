@@ -15,6 +15,7 @@ There are no checksums but those of the table's blocks. As elsewhere, nothing in
 import glob
 import math
 import os
+import re
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ from monitored._checkpoint.reader import TensorReader
 from monitored._checkpoint.table import TableFile
 
 _LIST_KEY: Final = b""
+_SHARDED: Final = re.compile(r"-\?{5}-of-(\d{5})$")  # the end of a pattern
 
 # The field of a TensorProto for the elements of a type: packed as they are, or as varints. TensorFlow saves no
 # others (bfloat16, uint32, uint64) in this format.
@@ -73,7 +75,7 @@ class V1Reader(TensorReader):
 
         Raises:
             NotFoundError: There is no such file.
-            DataLossError: A file is damaged, or is no checkpoint; or two files contradict each other.
+            DataLossError: A file is damaged or missing, or is no checkpoint; or two files contradict each other.
             InvalidArgumentError: The checkpoint asks for a newer reader.
             OpError: A file could not be read.
         """
@@ -84,6 +86,9 @@ class V1Reader(TensorReader):
         if not files:
             message = f"Unsuccessful TensorSliceReader constructor: Failed to find any matching files for {pattern}"
             raise errors.NotFoundError(None, None, message)
+        shards = _SHARDED.search(self._pattern)
+        if shards is not None and len(files) != int(shards[1]):
+            raise data_loss(self._pattern, f"the checkpoint has {len(files)} of its {int(shards[1])} files")
         for path in files:
             self._add_file(path)
 
