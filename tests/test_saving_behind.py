@@ -117,13 +117,18 @@ def test_what_goes_wrong_in_a_save_comes_out_of_the_next_run_and_the_checkpoint_
     train, large = counting()
     hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=3)
     taken = 0
-    with pytest.raises(tf.errors.ResourceExhaustedError, match=r"model\.ckpt-3.*No space left on device"):
+
+    def fill_the_disk() -> None:
+        nonlocal taken
         with tf.train.SingularMonitoredSession([hook]) as session:
             session.save()
             disk.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             for _ in range(1000):
                 session.run(train)
                 taken += 1
+
+    with pytest.raises(tf.errors.ResourceExhaustedError, match=r"model\.ckpt-3.*No space left on device"):
+        fill_the_disk()
     assert 3 <= taken < 1000
     assert sorted(path.name for path in tmp_path.glob("model.ckpt*")) == [
         "model.ckpt-0.data-00000-of-00001", "model.ckpt-0.index", "model.ckpt-0.meta",
@@ -176,14 +181,19 @@ def test_a_session_that_fails_waits_for_the_save_and_its_own_error_comes_out(
 ) -> None:
     train, _ = counting()
     hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=2)
-    with pytest.raises(KeyError, match="mine"), tf.train.SingularMonitoredSession([hook]) as session:
-        session.save()
-        disk.hold()
-        session.run(train)
-        session.run(train)
-        assert disk.reached.wait(WAIT)
-        threading.Timer(0.05, disk.release).start()
-        raise KeyError("mine")
+
+    def fail_during_a_save() -> None:
+        with tf.train.SingularMonitoredSession([hook]) as session:
+            session.save()
+            disk.hold()
+            session.run(train)
+            session.run(train)
+            assert disk.reached.wait(WAIT)
+            threading.Timer(0.05, disk.release).start()
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        fail_during_a_save()
     np.testing.assert_array_equal(saved_values(tmp_path, 2), np.full(1000, 2000.0))
 
 
