@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import monitored as tf
@@ -135,26 +136,6 @@ def test_a_signal_ends_the_loop_saves_and_gives_the_exit_code(
     assert _saved(tmp_path) == 3
 
 
-def test_without_a_signal_nothing_is_different(start: Callable[[str], Program], tmp_path: Path) -> None:
-    program = start(LOOP.replace("not session.should_stop()", "session.run_without_hooks(step) < 5"))
-    program.until("at 3")
-    program.go_on()
-    code, out, err = program.finish()
-    assert (code, out) == (0, "not reached\n"), err
-    assert _saved(tmp_path) == 5
-
-
-def test_a_loop_that_does_not_ask_ends_too(start: Callable[[str], Program], tmp_path: Path) -> None:
-    program = start(LOOP.replace("not session.should_stop()", "True"))
-    program.until("at 3")
-    program.signal(signal.SIGTERM)
-    program.wait_until_noticed(signal.SIGTERM)
-    program.go_on()
-    code, out, err = program.finish()
-    assert (code, out) == (143, ""), err
-    assert _saved(tmp_path) == 4  # the signal came before a run; no other begins
-
-
 COMPILING = """
 quiet = True
 
@@ -252,7 +233,8 @@ def test_a_second_signal_stops_at_once(
     code, out, err = program.finish()
     assert (code, out) == (128 + numbers[1], "")
     assert "again: stopping at once" in err
-    assert _saved(tmp_path) == 0
+    # The first save may not have come to its end; there is no other.
+    assert tf.train.latest_checkpoint(str(tmp_path)) is None or _saved(tmp_path) == 0
 
 
 def test_a_second_signal_stops_at_once_where_python_handles_none(start: Callable[[str], Program]) -> None:
@@ -268,30 +250,6 @@ def test_a_second_signal_stops_at_once_where_python_handles_none(start: Callable
     program.signal(signal.SIGTERM)  # another one: two of a kind may arrive as one
     code, _, err = program.finish()
     assert code in (128 + signal.SIGINT, 128 + signal.SIGTERM), err
-
-
-def test_the_exit_can_be_left_to_the_program(start: Callable[[str], Program], tmp_path: Path) -> None:
-    program = start(
-        "hook = tf.train.StopOnSignalHook(exit_at_end=False)"
-        + LOOP.replace('tell("not reached")', "tell((hook.signum.name, hook.exit_code)); sys.exit(7)")
-    )
-    program.until("at 3")
-    program.signal(signal.SIGTERM)
-    program.wait_until_noticed(signal.SIGTERM)
-    program.go_on()
-    code, out, err = program.finish()
-    assert (code, out) == (7, "('SIGTERM', 143)\n"), err
-
-
-def test_an_error_after_the_signal_is_what_comes_out(start: Callable[[str], Program]) -> None:
-    program = start(LOOP.replace("wait()", "wait(); raise ValueError('mine')"))
-    program.until("at 3")
-    program.signal(signal.SIGTERM)
-    program.wait_until_noticed(signal.SIGTERM)
-    program.go_on()
-    code, _, err = program.finish()
-    assert code == 1
-    assert "ValueError: mine" in err
 
 
 def test_a_forked_child_has_its_own_signals(start: Callable[[str], Program], tmp_path: Path) -> None:
@@ -401,6 +359,68 @@ def test_a_signal_raised_here_ends_the_session_with_its_code() -> None:
     assert caught.value.code == 128 + signal.SIGUSR1 == hook.exit_code
     assert hook.signum == signal.SIGUSR1
     assert ended == [2]
+
+
+def _saving(directory: Path) -> tuple[Any, Any]:
+    """The operation that takes a step, and a hook that saves at the end."""
+    train_op = tf.assign_add(tf.train.get_or_create_global_step(), 1)
+    return train_op, tf.train.CheckpointSaverHook(directory, save_steps=1000)
+
+
+@pytest.mark.usefixtures("_graph")
+def test_without_a_signal_nothing_is_different(tmp_path: Path) -> None:
+    train_op, saver_hook = _saving(tmp_path)
+    hook = tf.train.StopOnSignalHook()
+    with tf.train.SingularMonitoredSession(hooks=[saver_hook, hook]) as session:
+        for _ in range(5):
+            session.run(train_op)
+        assert not session.should_stop()
+    assert (hook.signum, hook.exit_code) == (None, None)
+    assert _saved(tmp_path) == 5
+
+
+@pytest.mark.usefixtures("_graph")
+def test_a_loop_that_does_not_ask_ends_too(tmp_path: Path) -> None:
+    train_op, saver_hook = _saving(tmp_path)
+    hook = tf.train.StopOnSignalHook([signal.SIGUSR1])
+    with pytest.raises(SystemExit), tf.train.SingularMonitoredSession(hooks=[saver_hook, hook]) as session:  # noqa: PT012
+        while True:
+            if session.run(train_op) == 3:
+                signal.raise_signal(signal.SIGUSR1)
+    assert _saved(tmp_path) == 4  # the signal came before a run; no other begins
+
+
+@pytest.mark.usefixtures("_graph")
+def test_a_signal_within_a_run_lets_it_be_the_last() -> None:
+    train_op = tf.assign_add(tf.train.get_or_create_global_step(), 1)
+    interrupt = tf.py_func(lambda: signal.raise_signal(signal.SIGUSR1) or np.float32(1), [], tf.float32)
+    hook = tf.train.StopOnSignalHook([signal.SIGUSR1], exit_at_end=False)
+    with tf.train.SingularMonitoredSession(hooks=[hook]) as session:
+        session.run([train_op, interrupt])
+        session.run(train_op)
+        pytest.fail("the block should have ended")
+    assert hook.signum == signal.SIGUSR1
+
+
+@pytest.mark.usefixtures("_graph")
+def test_the_exit_can_be_left_to_the_program(tmp_path: Path) -> None:
+    train_op, saver_hook = _saving(tmp_path)
+    hook = tf.train.StopOnSignalHook([signal.SIGUSR1], exit_at_end=False)
+    with tf.train.SingularMonitoredSession(hooks=[saver_hook, hook]) as session:
+        session.run(train_op)
+        signal.raise_signal(signal.SIGUSR1)
+        assert session.should_stop()
+    assert (hook.signum, hook.exit_code) == (signal.SIGUSR1, 128 + signal.SIGUSR1)
+    assert _saved(tmp_path) == 1
+
+
+@pytest.mark.usefixtures("_graph")
+def test_an_error_after_the_signal_is_what_comes_out() -> None:
+    tf.constant(1.0)
+    hook = tf.train.StopOnSignalHook([signal.SIGUSR1])
+    with pytest.raises(KeyError), tf.train.SingularMonitoredSession(hooks=[hook]):  # noqa: PT012
+        signal.raise_signal(signal.SIGUSR1)
+        raise KeyError
 
 
 @pytest.mark.usefixtures("_graph")
