@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import monitored as tf
-from oracle import programs, programs_graph, programs_monitored, programs_session  # noqa: F401
+from oracle import programs, programs_graph, programs_monitored, programs_placement, programs_session  # noqa: F401
 
 _FIXTURES = json.loads((Path(__file__).parent / "fixtures" / "graph_session.json").read_text())
 

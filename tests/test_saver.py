@@ -652,7 +652,7 @@ def test_exporting_graphs(tmp_path: Path):
     product = next(node for node in meta.graph_def.node if node.name == "product")
     assert "transpose_a" not in product.attr
     assert "T" in product.attr
-    with tf.Session() as sess:
+    with tf.Session(config=tf.ConfigProto(allow_soft_placement=True)) as sess:
         ones(sess)
         saver.save(sess, tmp_path / "m", save_debug_info=True)
     from tensorboard.compat.proto import graph_debug_info_pb2

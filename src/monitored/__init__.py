@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import SummaryMetadata as SummaryMetadata
     from tensorboard.compat.proto.variable_pb2 import VariableDef as VariableDef
 
+from monitored._graph.device_spec import DeviceSpec
 from monitored._ops import operators as _operators  # noqa: F401  (gives tensors their operators)
 from monitored._ops import gradient_nodes as _gradient_nodes  # noqa: F401  (what imported graphs have)
 from monitored._ops import resource_variables as _resource_variables  # noqa: F401
@@ -163,12 +164,12 @@ from monitored._ops.while_loop import while_loop
 from monitored._run.session import InteractiveSession, Session
 
 __all__ = [  # noqa: RUF022  (in alphabetical order)
-    "AUTO_REUSE", "AggregationMethod", "Assert", "AttrValue", "ConfigProto", "DType", "Dimension", "Event",
-    "FIFOQueue", "GPUOptions", "Graph", "GraphDef", "GraphKeys", "GraphOptions", "HistogramProto", "IndexedSlices",
-    "IndexedSlicesValue", "InteractiveSession", "LogMessage", "MetaGraphDef", "NoGradient", "NodeDef",
-    "NotDifferentiable", "Operation", "OptimizerOptions", "PaddingFIFOQueue", "Print", "PriorityQueue", "QueueBase",
-    "RandomShuffleQueue", "RegisterGradient", "RunMetadata", "RunOptions", "Session", "SessionLog", "SparseTensor",
-    "SparseTensorValue", "Summary", "SummaryMetadata", "Tensor", "TensorArray", "TensorShape",
+    "AUTO_REUSE", "AggregationMethod", "Assert", "AttrValue", "ConfigProto", "DType", "DeviceSpec", "Dimension",
+    "Event", "FIFOQueue", "GPUOptions", "Graph", "GraphDef", "GraphKeys", "GraphOptions", "HistogramProto",
+    "IndexedSlices", "IndexedSlicesValue", "InteractiveSession", "LogMessage", "MetaGraphDef", "NoGradient",
+    "NodeDef", "NotDifferentiable", "Operation", "OptimizerOptions", "PaddingFIFOQueue", "Print", "PriorityQueue",
+    "QueueBase", "RandomShuffleQueue", "RegisterGradient", "RunMetadata", "RunOptions", "Session", "SessionLog",
+    "SparseTensor", "SparseTensorValue", "Summary", "SummaryMetadata", "Tensor", "TensorArray", "TensorShape",
     "UnconnectedGradients", "Variable", "VariableAggregation", "VariableDef", "VariableScope",
     "VariableSynchronization", "__version__", "abs", "accumulate_n", "acos", "acosh", "add", "add_n",
     "add_to_collection", "add_to_collections", "all_variables", "angle", "arg_max", "arg_min", "argmax", "argmin",

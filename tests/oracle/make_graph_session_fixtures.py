@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 import tensorflow as tf  # noqa: E402
 
-from oracle import programs, programs_graph, programs_monitored, programs_session  # noqa: E402, F401
+from oracle import programs, programs_graph, programs_monitored, programs_placement, programs_session  # noqa: E402, F401
 
 
 def main():

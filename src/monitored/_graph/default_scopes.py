@@ -48,7 +48,7 @@ def device(device_name_or_function: Any) -> AbstractContextManager[None]:
     """Asks for a device for the operations made within the block, in the default graph.
 
     Args:
-        device_name_or_function: A name such as ``'/cpu:0'``, a function, or None.
+        device_name_or_function: A name such as ``'/cpu:0'``, a `DeviceSpec`, a function or None; see `Graph.device`.
 
     Returns:
         A context manager.

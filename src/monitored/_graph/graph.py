@@ -12,11 +12,12 @@ from typing import Any, Final
 from monitored._graph import dtypes, infer
 from monitored._graph.creation_site import creation_site
 from monitored._graph.defaults import DefaultStack
+from monitored._graph.device_spec import merge_names
 from monitored._graph.function_def import add_library
 from monitored._graph.node_def import to_node_def
 from monitored._graph.opdef import OpDef, lookup
 from monitored._graph.operation import Operation, Tensor
-from monitored._graph.scopes import Controls, Scopes, canonical_device
+from monitored._graph.scopes import Controls, Scopes, device_text
 from monitored._graph.shapes import TensorShape
 
 _OP_NAME: Final = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/-]*$")
@@ -102,6 +103,8 @@ class Graph:
                 creation_site(),
                 self._next_id,
             )
+            if self._scopes.device_functions:
+                op._device = self._scopes.device_of(op)
             if op_type in self._scopes.gradient_types:
                 attrs["_gradient_op_type"] = self._scopes.gradient_types[op_type]
             types = _output_types(definition, attrs)
@@ -242,21 +245,31 @@ class Graph:
         """Asks for a device for the operations made within the block.
 
         Args:
-            device_name_or_function: A name such as ``'/cpu:0'``, or None to ask for none. A function is
-                called with None and gives the name.
+            device_name_or_function: A name such as ``'/cpu:0'`` or a `DeviceSpec`, which adds to what blocks around
+                it ask for; None to ask for none; or a function that is called with each operation and gives its
+                device.
 
         Yields:
             Nothing.
+
+        Raises:
+            ValueError: If it is no name of a device.
+            TypeError: If it is something else.
         """
-        old = self._scopes.device
-        wanted = device_name_or_function
-        if callable(wanted):
-            wanted = wanted(None)
-        self._scopes.device = canonical_device("" if wanted is None else str(wanted))
+        scopes, wanted = self._scopes, device_name_or_function
+        old = scopes.device, scopes.device_functions
+        if wanted is None:
+            scopes.device, scopes.device_functions = "", ()
+        elif callable(wanted):
+            scopes.device_functions = (*(scopes.device_functions or (scopes.device,)), wanted)
+        elif scopes.device_functions:
+            scopes.device_functions = (*scopes.device_functions, merge_names("", device_text(wanted)))
+        else:
+            scopes.device = merge_names(scopes.device, device_text(wanted))
         try:
             yield
         finally:
-            self._scopes.device = old
+            scopes.device, scopes.device_functions = old
 
     @contextmanager
     def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
@@ -269,13 +282,14 @@ class Graph:
         Yields:
             Nothing.
         """
-        old = self._scopes.device
+        scopes = self._scopes
+        old = scopes.device, scopes.device_functions
         if op is not None:
-            self._scopes.device = self.as_graph_element(op).device
+            scopes.device, scopes.device_functions = self.as_graph_element(op).device, ()
         try:
             yield
         finally:
-            self._scopes.device = old
+            scopes.device, scopes.device_functions = old
 
     @contextmanager
     def gradient_override_map(self, op_type_map: Mapping[str, str]) -> Iterator[None]:

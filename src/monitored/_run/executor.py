@@ -27,11 +27,13 @@ class Executor:
         store: The state.
         cancellations: The session's switch, thrown when it closes.
         compiled: The executables.
+        timeout: How long host steps of a run may wait if the run does not say, in seconds; None for ever.
     """
 
-    def __init__(self, store: StateStore, cancellations: CancellationManager) -> None:
+    def __init__(self, store: StateStore, cancellations: CancellationManager, timeout: float | None = None) -> None:
         self.store = store
         self.cancellations = cancellations
+        self.timeout = timeout
         self.compiled = CompiledSegments(store)
         self._bodies: dict[FuncGraph, PlanRunner] = {}
 
@@ -60,13 +62,20 @@ class PlanRunner:
     what has been done already, and later runs use such a plan from the start.
     """
 
-    def __init__(self, executor: Executor, fetches: tuple[Tensor | Operation, ...], feeds: tuple[Tensor, ...]) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        fetches: tuple[Tensor | Operation, ...],
+        feeds: tuple[Tensor, ...],
+        done: frozenset[Operation] = frozenset(),
+    ) -> None:
         self._executor = executor
+        self._done = done  # what need not be carried out: its outputs that are needed are fed
         self._fetches = fetches
         self._feeds = feeds
         self._static: frozenset[Tensor] = frozenset()
         self._hosted: frozenset[Operation] = frozenset()
-        self._set_plan(build_plan(fetches, feeds))
+        self._set_plan(build_plan(fetches, feeds, done=done))
 
     def _set_plan(self, plan: Plan) -> None:
         self.plan = plan
@@ -94,7 +103,7 @@ class PlanRunner:
                 self._replan(need)
         values: Values = dict(zip(self.plan.feeds, feeds, strict=True))
         if cancellation is None:
-            cancellation = Cancellation(self._executor.cancellations)
+            cancellation = Cancellation(self._executor.cancellations, self._executor.timeout)
         context = HostContext(self._executor.store, cancellation, self._executor)
         return self._run_steps(self.plan, self._steps, values, context, self._executor.ready)
 
@@ -123,7 +132,7 @@ class PlanRunner:
             self._static |= {need.tensor}
         else:
             self._hosted |= {need.op}
-        self._set_plan(build_plan(self._fetches, self._feeds, self._static, hosted=self._hosted))
+        self._set_plan(build_plan(self._fetches, self._feeds, self._static, self._done, self._hosted))
 
     def _run_steps(
         self,
@@ -139,7 +148,7 @@ class PlanRunner:
                 step(values, context)
             except (NeedStatic, NeedHost) as need:
                 self._replan(need)
-                rest = build_plan(self._fetches, tuple(values), self._static, frozenset(done), self._hosted)
+                rest = build_plan(self._fetches, tuple(values), self._static, self._done.union(done), self._hosted)
                 return self._run_steps(rest, [ready(s) for s in rest.steps], dict(values), context, ready)
             done.extend(step.ops)
         if plan.variables:

@@ -88,8 +88,8 @@ class CompiledSegments:
             OpError: If an operation does not fit its inputs.
         """
         if _repeats_itself(segment):
-            return _step_by_step(lower_segment(segment, statics))
-        with self._compiling, jax.enable_x64(True):
+            return _step_by_step(lower_segment(segment, statics), self.store.device)
+        with self._compiling, jax.enable_x64(True), jax.default_device(self.store.device):
             state = [_abstract(self.store.values[op]) for op in (*segment.updates, *segment.reads)]
             donated = tuple(range(len(segment.updates)))
             function = jax.jit(lower_segment(segment, statics), donate_argnums=donated, keep_unused=True)
@@ -260,9 +260,9 @@ def _repeats_itself(segment: Segment) -> bool:
     return len(kinds) - len(set(kinds)) >= _MANY_ALIKE
 
 
-def _step_by_step(function: Callable[..., Any]) -> Callable[..., Any]:
+def _step_by_step(function: Callable[..., Any], device: Any) -> Callable[..., Any]:
     def run(*args: Any) -> Any:
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), jax.default_device(device):
             return function(*args)
 
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
@@ -11,9 +12,13 @@ from typing import Any, Self
 from monitored import errors
 from monitored._graph import defaults
 from monitored._graph.graph import Graph, get_default_graph
+from monitored._graph.operation import Tensor
 from monitored._run.cancellation import Cancellation, CancellationManager
+from monitored._run.config import check_config, check_options
+from monitored._run.devices import DeviceAttributes, Placement
 from monitored._run.executor import Executor, PlanRunner
 from monitored._run.fetches import Feed, FetchMapper, flat_feeds, is_nested, signature, to_host
+from monitored._run.partial import PartialRuns
 from monitored._run.store import StateStore
 from monitored._run.trace import Trace, partition_graph
 
@@ -32,17 +37,28 @@ class _Prepared:
         self.runner: PlanRunner = executor.runner(self.mapper.elements, fed)
 
 
+_live: weakref.WeakSet[BaseSession] = weakref.WeakSet()
+
+
+def _check_target(target: Any) -> None:
+    if target not in (None, "", b"", "local", b"local"):
+        raise errors.NotFoundError(
+            None, None, f"No session factory registered for the given session options: {{target: {target!r}}}"
+        )
+
+
 class BaseSession:
     """What all sessions share: a graph, the state of one execution of it, and `run`.
 
     Args:
         target: The execution engine; only the one in this process (``''``) exists.
         graph: The graph; the default one when None.
-        config: A `ConfigProto`.
+        config: A `ConfigProto`; ``docs/session.md`` says what each of its fields does.
 
     Raises:
         TypeError: If an argument is of the wrong type.
-        NotFoundError: If `target` names another engine.
+        NotFoundError: If `target` names another engine, or `config` leaves no processor.
+        UnimplementedError: If `config` asks for something that a session cannot give.
     """
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
@@ -50,12 +66,8 @@ class BaseSession:
             raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
         if not isinstance(target, (str, bytes)):
             raise TypeError(f"target must be a string, but got {type(target)}")
-        if target not in ("", b"", "local", b"local"):
-            raise errors.NotFoundError(
-                None, None, f"No session factory registered for the given session options: {{target: {target!r}}}"
-            )
-        if config is not None and not hasattr(config, "allow_soft_placement"):
-            raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+        _check_target(target)
+        check_config(config)
         self._graph = get_default_graph() if graph is None else graph
         self._target = target
         self._config = config
@@ -63,9 +75,13 @@ class BaseSession:
         self._prepared: dict[Any, _Prepared] = {}
         self._preparing = threading.Lock()
         self._cancellations = CancellationManager()
-        self._store = StateStore()
+        self._placement = Placement(self._graph, config)
+        timeout = 0 if config is None else config.operation_timeout_in_ms
+        self._store = StateStore(self._placement.jax_device)
+        self._executor = Executor(self._store, self._cancellations, timeout / 1000 if timeout > 0 else None)
+        self._partial_runs = PartialRuns(self._executor)
+        _live.add(self)
         self._companions: Any = None  # objects whose state is saved with the variables; see `_train.companions`
-        self._executor = Executor(self._store, self._cancellations)
 
     @property
     def graph(self) -> Graph:
@@ -129,7 +145,8 @@ class BaseSession:
             run_metadata.Clear()
         if options is None:
             return runner.run(values)
-        timeout = options.timeout_in_ms / 1000 if options.timeout_in_ms > 0 else None
+        check_options(options, 0 if self._config is None else len(self._config.session_inter_op_thread_pool))
+        timeout = options.timeout_in_ms / 1000 if options.timeout_in_ms > 0 else self._executor.timeout
         cancellation = Cancellation(self._cancellations, timeout)
         if run_metadata is None or options.trace_level == options.NO_TRACE:
             results = runner.run(values, cancellation)
@@ -142,16 +159,22 @@ class BaseSession:
         return results
 
     def _check_runnable(self, feed_dict: Any) -> None:
-        if self._closed:
-            raise RuntimeError("Attempted to use a closed Session.")
+        self._check_open()
         if self._graph.version == 0:
             raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
         if feed_dict is not None and not isinstance(feed_dict, Mapping):
             raise TypeError(f"feed_dict must be a dictionary, but got {feed_dict!r} of {type(feed_dict)}.")
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        if self._cancellations.cancelled:  # by `reset`
+            raise errors.CancelledError(None, None, "Session has been closed.")
+
     def _prepare(self, key: Any, fetches: Any, feed_keys: tuple[Any, ...]) -> _Prepared:
         with self._preparing:
             prepared = _Prepared(self._executor, self._graph, fetches, feed_keys)
+            self._placement.check(prepared.runner.plan)
             self._prepared[key] = prepared
         return prepared
 
@@ -194,11 +217,100 @@ class BaseSession:
 
         return call
 
+    def partial_run_setup(self, fetches: Any, feeds: Any = None) -> str:
+        """Begins a run that is carried out in several calls of `partial_run`.
+
+        Args:
+            fetches: Everything that will be fetched, as for `run`.
+            feeds: A list of everything that will be fed.
+
+        Returns:
+            A handle for `partial_run`.
+
+        Raises:
+            RuntimeError: As `run`.
+            TypeError: As `run`.
+            ValueError: As `run`.
+            InvalidArgumentError: If something is to be fed twice.
+        """
+        self._check_runnable(None)
+        mapper = FetchMapper(self._graph, fetches)
+        keys = feeds if isinstance(feeds, (list, tuple)) else [] if feeds is None else [feeds]
+        fed: list[Tensor] = []
+        for key in keys:
+            tensor = Feed(self._graph, key).tensor
+            if tensor in fed:
+                raise errors.InvalidArgumentError(None, None, f'Endpoint "{tensor.name}" fed more than once.')
+            fed.append(tensor)
+        return self._partial_runs.begin(mapper.elements, fed)
+
+    def partial_run(self, handle: str, fetches: Any, feed_dict: Any = None) -> Any:
+        """Goes on with a run that `partial_run_setup` began.
+
+        What was computed for earlier calls is not computed again; a tensor can be fetched in one call only.
+
+            handle = session.partial_run_setup([y, z], [x, w])
+            first = session.partial_run(handle, y, {x: 1.0})
+            session.partial_run(handle, z, {w: 2.0 * first})
+
+        Args:
+            handle: What `partial_run_setup` gave.
+            fetches: What to fetch now, as for `run`; tensors only.
+            feed_dict: What to feed now, as for `run`.
+
+        Returns:
+            As `run`.
+
+        Raises:
+            RuntimeError: If the session is closed, or an operation is among the fetches.
+            TypeError: As `run`.
+            ValueError: As `run`.
+            InvalidArgumentError: If the handle is of no run or one that is over, or a fetch or a feed was not named at
+                setup, was there before, or needs what has not been fed.
+            OpError: If an operation fails, which ends the run.
+        """
+        self._check_runnable(feed_dict)
+        mapper = FetchMapper(self._graph, fetches)
+        flat = flat_feeds(feed_dict) if feed_dict and is_nested(feed_dict) else feed_dict or {}
+        feeds = [Feed(self._graph, key) for key in flat]
+        values = [feed.convert(value) for feed, value in zip(feeds, flat.values(), strict=True)]
+        if len(mapper.tensors) < len(mapper.elements):
+            raise RuntimeError("partial_run() requires empty target_list: operations are for partial_run_setup.")
+        run = self._partial_runs.find(handle)
+        tensors = [feed.tensor for feed in feeds]
+        with run.lock:
+            run.check(mapper.tensors, tensors)
+            try:
+                results = run.run(mapper.tensors, tensors, values)
+            except BaseException:
+                self._partial_runs.end(handle)
+                raise
+        if run.is_over:
+            self._partial_runs.end(handle)
+        return mapper.rebuild([to_host(result) for result in results])
+
+    def list_devices(self) -> list[DeviceAttributes]:
+        """The devices of this session.
+
+        Returns:
+            Their names, kinds and memory, the host's processor first.
+
+        Raises:
+            CancelledError: If the session is closed.
+        """
+        if self._closed or self._cancellations.cancelled:
+            raise errors.CancelledError(None, None, "Session has been closed.")
+        return list(self._placement.devices())
+
     def close(self) -> None:
         """Ends the session: runs that wait on the host end with CancelledError, and its state is let go."""
         if self._closed:
             return
         self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Wakes the runs that wait, and forgets what has been prepared."""
         self._prepared.clear()
         self._cancellations.cancel()
 
@@ -217,6 +329,24 @@ class Session(BaseSession):
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
         super().__init__(target, graph, config)
         self._entered: list[ExitStack] = []
+
+    @staticmethod
+    def reset(target: str, containers: Any = None, config: Any = None) -> None:
+        """Ends all sessions of this process, and lets their variables go; runs that wait end with CancelledError.
+
+        Args:
+            target: The execution engine; only the one in this process (``''``) exists.
+            containers: Accepted; as in TensorFlow, sessions in one process are ended whole.
+            config: A `ConfigProto`.
+
+        Raises:
+            TypeError: If `config` is something else.
+            NotFoundError: If `target` names another engine.
+        """
+        _check_target(target)
+        check_config(config)
+        for session in [*_live]:
+            session._let_go()
 
     def __enter__(self) -> Self:
         stack = ExitStack()

@@ -27,7 +27,13 @@ class StateStore:
             is not used again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: Any = None) -> None:
+        """Makes an empty store.
+
+        Args:
+            device: The JAX device of the values and of what computes them; JAX's default one when None.
+        """
+        self.device = device
         self.lock = threading.RLock()
         self.values: dict[Operation, Array] = {}
         self.resources: dict[Operation, Any] = {}
@@ -39,7 +45,7 @@ class StateStore:
         Args:
             values: The arrays, of the variables' dtypes.
         """
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), jax.default_device(self.device):
             # A copy: the device may otherwise share the caller's memory, which the next step would overwrite.
             arrays = {op: jax.numpy.array(value, copy=True) for op, value in values.items()}
         with self.lock:
@@ -111,7 +117,7 @@ class StateStore:
         with self.lock:
             for op in ops:
                 if op.op_def.random and op not in self.values:
-                    with jax.enable_x64(True):
+                    with jax.enable_x64(True), jax.default_device(self.device):
                         self.values[op] = jax.numpy.array(_first_stream(op))
 
     def resource(self, op: Operation, factory: Callable[[], Any]) -> Any:
