@@ -178,3 +178,31 @@ def test_its_arguments_are_tensorflows() -> None:
         "chief_only_hooks": None, "config": None, "stop_grace_period_secs": 120, "log_step_count_steps": 100,
         "max_wait_secs": 7200, "summary_dir": None,
     }  # fmt: skip
+
+
+def test_a_worker_initializes_only_what_is_its_own() -> None:
+    mine = tf.get_variable("mine", [], initializer=tf.ones_initializer(), collections=["local_variables"])
+    chiefs = tf.get_variable("chiefs", [], initializer=tf.ones_initializer())
+    nothing = tf.constant([], tf.string)  # is what the chief has not initialized
+    scaffold = tf.train.Scaffold(ready_op=nothing, ready_for_local_init_op=nothing)
+    creator = tf.train.WorkerSessionCreator(scaffold, max_wait_secs=10)
+    with tf.train.MonitoredSession(creator) as session:
+        assert session.run(mine) == 1
+        with pytest.raises(tf.errors.FailedPreconditionError, match="chiefs"):
+            session.run_without_hooks(chiefs)
+
+
+def test_a_creator_of_ones_own_is_a_session_creator() -> None:
+    class Mine(tf.train.SessionCreator):
+        def create_session(self) -> Any:
+            return tf.train.ChiefSessionCreator().create_session()
+
+    class Empty(tf.train.SessionCreator):
+        pass
+
+    for creator in (Mine(), tf.train.ChiefSessionCreator(), tf.train.WorkerSessionCreator()):
+        assert isinstance(creator, tf.train.SessionCreator)
+    with pytest.raises(TypeError, match="create_session"):
+        Empty()
+    with tf.train.MonitoredSession(Mine()) as session:
+        assert session.run("global_step:0") == 0

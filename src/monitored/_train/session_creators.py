@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 from monitored._graph.graph import get_default_graph
 from monitored._run.session import BaseSession
@@ -23,14 +24,15 @@ def _manager_for(scaffold: Scaffold) -> SessionManager:
     )
 
 
-class SessionCreator(Protocol):
+class SessionCreator(ABC):
     """Makes sessions for `MonitoredSession`."""
 
+    @abstractmethod
     def create_session(self) -> BaseSession:
         """Makes a session that is ready to run."""
 
 
-class ChiefSessionCreator:
+class ChiefSessionCreator(SessionCreator):
     """Makes sessions as the chief does: initializes the variables, or restores them.
 
     Args:
@@ -76,7 +78,7 @@ class ChiefSessionCreator:
         )
 
 
-class WorkerSessionCreator:
+class WorkerSessionCreator(SessionCreator):
     """Makes sessions as a worker does: waits until the chief has initialized the model.
 
     Args:
