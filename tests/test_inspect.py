@@ -10,6 +10,7 @@ import pytest
 
 from monitored.__main__ import main
 from monitored._checkpoint import BundleWriter, update_checkpoint_state, write_bundle
+from monitored._checkpoint.table import decode_table, encode_table
 
 FIXTURES = Path(__file__).parent / "checkpoint" / "fixtures"
 STATE = {
@@ -75,6 +76,21 @@ def test_everything_in_a_checkpoint_is_told(tmp_path: Path, capsys: Any) -> None
     assert text.rstrip().endswith("Every checksum holds.")
 
 
+def test_the_tree_hash_is_shown_and_checked(tmp_path: Path, capsys: Any) -> None:
+    write_bundle(tmp_path / "m", STATE)
+    tree_hash = as_json(capsys, tmp_path / "m")[1]["tree_hash"]
+    assert len(bytes.fromhex(tree_hash)) == 32
+    assert f"tree hash {tree_hash[:12]}" in look(capsys, tmp_path / "m")[1]
+    content = (tmp_path / "m.index").read_bytes()
+    table = decode_table(content, "")
+    del table[b"global_step"]
+    (tmp_path / "m.index").write_bytes(encode_table(table.items()))
+    code, text = look(capsys, tmp_path / "m")
+    assert code == 1
+    assert "the tree hash: " in text
+    assert as_json(capsys, FIXTURES / "dtypes")[1]["tree_hash"] is None
+
+
 def test_norms_neither_overflow_nor_vanish(tmp_path: Path, capsys: Any) -> None:
     values = {"large": np.full(4, 1e300), "small": np.full(4, 1e-300), "complex": np.full(1, 3e200 + 4e200j)}
     write_bundle(tmp_path / "m", {**values, "long": np.ones(3_000_000, np.int8)})
@@ -98,7 +114,7 @@ def test_damage_is_named_with_its_tensor_and_the_exit_code_says_so(tmp_path: Pat
     flip(tmp_path / "m.data-00000-of-00001", 0)
     code, text = look(capsys, tmp_path / "m")
     assert code == 1
-    assert "1 tensor damaged:\n  dense/kernel: " in text
+    assert "Damaged, 1 problem:\n  dense/kernel: " in text
     assert "Checksum does not match" in text
     code, found = as_json(capsys, tmp_path / "m")
     assert code == 1
@@ -107,7 +123,7 @@ def test_damage_is_named_with_its_tensor_and_the_exit_code_says_so(tmp_path: Pat
     (tmp_path / "m.data-00000-of-00001").unlink()
     code, text = look(capsys, tmp_path / "m")
     assert code == 1
-    assert "5 tensors damaged" in text
+    assert "Damaged, 5 problems" in text
     flip(tmp_path / "m.index", 20)
     code, text = look(capsys, tmp_path / "m")
     assert code == 1

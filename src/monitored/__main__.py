@@ -87,40 +87,44 @@ def _found(path: str) -> str:
 
 
 def _inspect(prefix: str, as_json: bool) -> int:
-    kind, files = format_of(open_checkpoint(prefix)), files_of(prefix)
-    tensors = list(report(prefix))
-    damaged = [tensor for tensor in tensors if tensor.problem]
+    reader, files = open_checkpoint(prefix), files_of(prefix)
+    kind, tensors = format_of(reader), list(report(prefix))
+    problems = [(tensor.name, tensor.problem) for tensor in tensors if tensor.problem]
+    tree_hash = None
+    try:
+        tree_hash = reader.check_tree_hash()
+    except errors.DataLossError as error:
+        problems.append(("the tree hash", error.message))
     if as_json:
         _print_json(
             checkpoint=prefix,
             format=kind,
             files=[{"path": path, "size": size} for path, size in files],
-            whole=not damaged,
+            tree_hash=tree_hash,
+            whole=not problems,
+            problems=[problem for _, problem in problems],
             tensors=[dataclasses.asdict(tensor) for tensor in tensors],
         )
-        return 1 if damaged else 0
+        return 1 if problems else 0
     console = _console()
     written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(os.path.getmtime(files[0][0])))
     total, elements = sum(size for _, size in files), sum(math.prod(tensor.shape) for tensor in tensors)
     console.print(Text.assemble((_shown(prefix), "bold")))
-    console.print(
-        f"{kind} format, {_plural(len(files), 'file')}, {_bytes(total)}, written {written}\n",
-        style="dim",
-        highlight=False,
-    )
+    facts = f"{kind} format, {_plural(len(files), 'file')}, {_bytes(total)}, written {written}"
+    if tree_hash is not None:
+        facts += f", tree hash {tree_hash[:12]}"
+    console.print(f"{facts}\n", style="dim", highlight=False)
     table = _table("tensor", "dtype", "shape", ">size", ">norm", "checksum")
     for tensor in tensors:
         table.add_row(*_row(tensor))
     console.print(table)
     console.print(f"\n{_plural(len(tensors), 'tensor')}, {elements:,} elements", highlight=False)
-    if not damaged:
+    if not problems:
         console.print("Every checksum holds.", style="green", highlight=False)
         return 0
-    console.print(f"{_plural(len(damaged), 'tensor')} damaged:", style="bold red", highlight=False)
-    for tensor in damaged:
-        console.print(
-            f"  {escape(_shown(tensor.name))}: {escape(tensor.problem or '')}", highlight=False, soft_wrap=True
-        )
+    console.print(f"Damaged, {_plural(len(problems), 'problem')}:", style="bold red", highlight=False)
+    for name, problem in problems:
+        console.print(f"  {escape(_shown(name))}: {escape(problem)}", highlight=False, soft_wrap=True)
     return 1
 
 
