@@ -58,6 +58,14 @@ def test_a_snippet_about_hooks(code: str) -> None:
         pytest.fail(f"it ended with {end.code}")
 
 
+def test_the_snippets_about_checkpoints() -> None:
+    pytest.importorskip("orbax.checkpoint")
+    first, *others, last = [code for _, code in snippets("docs/checkpoints.md")]
+    run(first + "".join(others))
+    with tf.Graph().as_default():
+        run(first + last)
+
+
 @pytest.mark.parametrize("word", ["Hook", "Session"])
 def test_every_public_name_of_its_kind_is_on_the_page(word: str) -> None:
     text = (HOME / "docs" / "hooks.md").read_text()
