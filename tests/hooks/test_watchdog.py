@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,3 +219,27 @@ def test_a_standard_error_without_a_descriptor_is_no_obstacle(monkeypatch: pytes
 def test_numbers_that_make_no_sense_are_refused(kwargs: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tf.train.WatchdogHook(**kwargs)
+
+
+def test_a_process_that_hangs_ends_with_the_code_and_every_stack(tmp_path: Path) -> None:
+    program = """
+import threading
+import numpy as np
+import monitored as tf
+
+now = 0.0
+
+def hang():
+    global now
+    now = 1000.0
+    threading.Event().wait()
+
+hanging = tf.py_func(lambda: np.float32(hang()), [], tf.float32)
+hook = tf.train.WatchdogHook(limit_secs=900, poll_secs=0.01, exit_code=86, clock=lambda: now)
+with tf.train.SingularMonitoredSession([hook]) as session:
+    session.run(hanging)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 86, done.stderr
+    assert "Watchdog: " in done.stderr
+    assert "line 11 in hang" in done.stderr

@@ -256,9 +256,10 @@ class _MonitoredSession:
             run_metadata = new_run_metadata()
         results = session.run([fetches, *merged.fetches], feed_dict, options, run_metadata)
         result = results[0]
-        values = merged.values(results, options, run_metadata)
-        for after_run, place in merged.after_run:
-            after_run(context, values[place])
+        if merged.after_run:
+            values = merged.values(results, options, run_metadata)
+            for after_run, place in merged.after_run:
+                after_run(context, values[place])
         for what in deferred:
             what()
         if context._stop_requested:
