@@ -159,7 +159,7 @@ from monitored._ops.variable_scope import (
     AUTO_REUSE, VariableScope, create_partitioned_variables, get_local_variable, get_variable, get_variable_scope,
     no_regularizer, variable_op_scope, variable_scope,
 )
-from monitored._ops.variables import Variable, VariableAggregation, VariableSynchronization
+from monitored._ops.variables import Variable, VariableAggregation, VariableSynchronization, variable_creator_scope
 from monitored._ops.while_loop import while_loop
 from monitored._run.session import InteractiveSession, Session
 
@@ -223,9 +223,9 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "truncated_normal", "truncated_normal_initializer", "truncatediv", "truncatemod", "tuple", "uint16", "uint32",
     "uint64", "uint8", "uniform_unit_scaling_initializer", "unique", "unique_with_counts", "unsorted_segment_max",
     "unsorted_segment_mean", "unsorted_segment_min", "unsorted_segment_prod", "unsorted_segment_sqrt_n",
-    "unsorted_segment_sum", "unstack", "variable_axis_size_partitioner", "variable_op_scope", "variable_scope",
-    "variable_tree", "variables_initializer", "variance_scaling_initializer", "variant", "where", "where_v2",
-    "while_loop", "zeros", "zeros_initializer", "zeros_like", "zeta",
+    "unsorted_segment_sum", "unstack", "variable_axis_size_partitioner", "variable_creator_scope",
+    "variable_op_scope", "variable_scope", "variable_tree", "variables_initializer", "variance_scaling_initializer",
+    "variant", "where", "where_v2", "while_loop", "zeros", "zeros_initializer", "zeros_like", "zeta",
 ]
 # fmt: on
 

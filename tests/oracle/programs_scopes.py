@@ -329,3 +329,29 @@ def step_in_a_scope(tf):
     other = tf.Graph()
     elsewhere = tf.train.create_global_step(other)
     return [made.name, elsewhere.name, elsewhere.graph is other, tf.train.get_global_step(other) is elsewhere]
+
+
+@program
+def creators_of_variables(tf):
+    told = []
+
+    def noting(next_creator, **kwargs):
+        told.append(["noting", sorted(kwargs), kwargs["name"]])
+        return next_creator(**kwargs)
+
+    def fixing(next_creator, **kwargs):
+        told.append(["fixing", kwargs["name"]])
+        kwargs["trainable"] = False
+        return next_creator(**kwargs)
+
+    with tf.variable_creator_scope(noting):
+        with tf.variable_creator_scope(fixing):
+            a = tf.Variable(1.0, name="a")
+            b = tf.get_variable("b", [2])
+        c = tf.Variable(2.0)
+        tf.get_variable("parts", [4], partitioner=tf.fixed_size_partitioner(2))
+        with tf.variable_creator_scope(lambda next_creator, **kwargs: 5):
+            five = tf.Variable(1.0)
+    d = tf.Variable(1.0)
+    tf.train.MomentumOptimizer(0.1, 0.9).minimize(tf.reduce_sum(b), var_list=[b])
+    return [told, names([a, b, c, d]), five, names(tf.trainable_variables()), names(tf.global_variables())]

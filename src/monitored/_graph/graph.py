@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -290,6 +290,16 @@ class Graph:
             yield
         finally:
             scopes.device, scopes.device_functions = old
+
+    @contextmanager
+    def _variable_creator_scope(self, creator: Callable[..., Any]) -> Iterator[None]:
+        """Has variables made within the block through a function; see `variable_creator_scope`."""
+        old = self._scopes.variable_creators
+        self._scopes.variable_creators = (*old, creator)
+        try:
+            yield
+        finally:
+            self._scopes.variable_creators = old
 
     @contextmanager
     def gradient_override_map(self, op_type_map: Mapping[str, str]) -> Iterator[None]:

@@ -7,7 +7,10 @@ A variable ``w`` is four nodes: its initial value (``w/initial_value``, or what 
 from __future__ import annotations
 
 import enum
+import functools
+import inspect
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
 from monitored._graph import dtypes
@@ -20,7 +23,7 @@ from monitored._graph.shapes import TensorShape, as_shape
 from monitored._ops import save_slices
 from monitored._ops import state as _state  # noqa: F401  # the op types
 
-__all__ = ["Variable", "VariableAggregation", "VariableSynchronization"]
+__all__ = ["Variable", "VariableAggregation", "VariableSynchronization", "variable_creator_scope"]
 
 
 class VariableSynchronization(enum.Enum):
@@ -42,7 +45,50 @@ class VariableAggregation(enum.Enum):
     ONLY_FIRST_TOWER = 3  # noqa: PIE796  # TensorFlow's older name
 
 
-class Variable(Operators):
+class _MadeByCreators(type):
+    """Makes variables through the functions of the `variable_creator_scope` blocks around, if there are any."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        creators = _creators(get_default_graph()) if cls is Variable else ()
+        if not creators:
+            return super().__call__(*args, **kwargs)
+        bound = inspect.signature(Variable.__init__).bind(None, *args, **kwargs)
+        bound.apply_defaults()
+        make: Any = super().__call__
+        for creator in creators:  # the innermost is called first
+            make = functools.partial(creator, make)
+        return make(**{name: value for name, value in bound.arguments.items() if name != "self"})
+
+
+def _creators(graph: Graph) -> tuple[Callable[..., Any], ...]:
+    found = graph._scopes.variable_creators
+    while graph.building_function:
+        graph = graph.outer  # type: ignore[attr-defined]  # what builds a function is a FuncGraph
+        found = (*graph._scopes.variable_creators, *found)
+    return found
+
+
+def variable_creator_scope(variable_creator: Callable[..., Any]) -> AbstractContextManager[None]:
+    """Has the variables that are made within a block, by `Variable` or `get_variable`, made through a function.
+
+        def creator(next_creator, **kwargs):
+            kwargs["trainable"] = False
+            return next_creator(**kwargs)
+
+        with tf.variable_creator_scope(creator):
+            ...
+
+    Args:
+        variable_creator: A function of the next creator and of `Variable`'s arguments, all by name, that gives what
+            stands for the variable. The innermost block's is called first.
+
+    Returns:
+        A context manager.
+    """
+    return get_default_graph()._variable_creator_scope(variable_creator)
+
+
+class Variable(Operators, metaclass=_MadeByCreators):
     """A tensor-shaped value that persists between the runs of a session.
 
     A variable must be initialized before it is used: run its `initializer`, or the operation that

@@ -8,7 +8,7 @@ feeds one segment is computed in it. That makes a training step one segment, or 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,19 +53,38 @@ def is_source(tensor: Tensor, fed: frozenset[Tensor]) -> bool:
     return tensor in fed or tensor.op.type == "Const" or variable_read_by(tensor, fed) is not None
 
 
-def is_foldable(tensor: Tensor, given: Iterable[Tensor], found: dict[Tensor, Any]) -> bool:
-    """Whether the host can compute a tensor with NumPy from given tensors and constants (kept in `found`)."""
-    looked_at: set[Tensor] = set()
+def is_foldable(
+    tensor: Tensor, given: Container[Tensor], found: dict[Tensor, Any], decided: dict[Tensor, bool] | None = None
+) -> bool:
+    """Whether the host can compute a tensor with NumPy from given tensors and constants.
+
+    Args:
+        tensor: The tensor.
+        given: The given tensors.
+        found: Values of constants, which are added to.
+        decided: What is known of other tensors, with the same given ones; it is added to, so that asking for each
+            tensor of a chain looks at each operation once.
+
+    Returns:
+        Whether it can.
+    """
+    decided = {} if decided is None else decided
     stack = [tensor]
     while stack:
-        one = stack.pop()
-        if one in looked_at or one in given or constant_value(one, found) is not None:
-            continue
-        if one.op.op_def.fold is None:
-            return False
-        looked_at.add(one)
-        stack.extend(one.op.inputs)
-    return True
+        one = stack[-1]
+        if one in decided:
+            stack.pop()
+        elif one in given or constant_value(one, found) is not None:
+            decided[one] = True
+        elif one.op.op_def.fold is None or any(decided.get(t) is False for t in one.op.inputs):
+            decided[one] = False
+        else:
+            undecided = [t for t in one.op.inputs if t not in decided]
+            if undecided:
+                stack += undecided
+            else:
+                decided[one] = True
+    return decided[tensor]
 
 
 @dataclass(slots=True)
@@ -126,7 +145,8 @@ class _Builder:
         self.folded.update(op for op in self.order if _handles_strings(op) and not self._is_host(op))
         given = fed | {t for op in self.order if self.effects[op].host or op in self.hosted for t in op.outputs}
         found: dict[Tensor, Any] = {}
-        stack = [t for t in self.static if t not in given and is_foldable(t, given, found)]
+        decided: dict[Tensor, bool] = {}
+        stack = [t for t in self.static if t not in given and is_foldable(t, given, found, decided)]
         while stack:
             tensor = stack.pop()
             if tensor in given or tensor.op.type == "Const" or tensor.op in self.folded:

@@ -143,6 +143,7 @@ class Lowering:
         self._outer = given
         self._known: dict[Tensor, np.ndarray[Any, Any]] = {}
         self._constants: dict[Tensor, Any] = {}  # what the graph alone tells of tensors, or None
+        self._foldable: dict[Tensor, bool] = {}  # whether the host can compute tensors from the boundary
         self._pullbacks: dict[Operation, Any] = {}
 
     def run(self, ops: Sequence[Operation]) -> None:
@@ -255,9 +256,12 @@ class Lowering:
             value = shape_value(op, np.shape(self.value(op.inputs[0])))
             assert value is not None
             return value
-        if tensor in self._boundary or is_foldable(tensor, self._boundary, self._constants) or op.op_def.fold is None:
+        if tensor in self._boundary or self._is_foldable(tensor) or op.op_def.fold is None:
             raise NeedStatic(tensor)
         return None
+
+    def _is_foldable(self, tensor: Tensor) -> bool:
+        return is_foldable(tensor, self._boundary, self._constants, self._foldable)
 
     def _has(self, tensor: Tensor) -> bool:
         return tensor in self.values or tensor in self.static or tensor.op.type == "Const" or (
