@@ -186,15 +186,20 @@ def test_after_an_error_nothing_is_watched(file: IO[str]) -> None:
 
 
 def test_its_thread_looks_by_itself(file: IO[str]) -> None:
-    alarmed = threading.Event()
+    clock, alarmed = Clock(), threading.Event()
     hook = tf.train.WatchdogHook(
-        limit_secs=0.05, exit_code=86, file=file, poll_secs=0.01, stop=lambda code: alarmed.set()
+        limit_secs=900, exit_code=86, file=file, poll_secs=0.01, clock=clock, stop=lambda code: alarmed.set()
     )
-    wait = tf.py_func(lambda: np.float32(alarmed.wait(60)), [], tf.float32)
+
+    def hang() -> np.float32:
+        clock.now = 1000.0
+        return np.float32(alarmed.wait(60))
+
+    hanging = tf.py_func(hang, [], tf.float32)
     with tf.train.SingularMonitoredSession([hook]) as session:
-        assert session.run(wait) == 1
-    assert "run" in hook.alarms
-    assert "has taken" in Path(file.name).read_text()
+        assert session.run(hanging) == 1
+    assert hook.alarms == ["run"]
+    assert "run has taken 1e+03 s" in Path(file.name).read_text()
 
 
 def test_a_standard_error_without_a_descriptor_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, file: IO[str]) -> None:
