@@ -2,6 +2,7 @@
 #
 #   make demo     train on handwritten digits; stop it, run it again, and it goes on where it was
 #   make test     what has to hold before a change is merged: lint, types, examples, tests
+#   make test-faults   kill it 200 times, damage every byte, fill the disk, save for half an hour (SOAK seconds)
 #   make bench    time this project beside bare jax.jit and TensorFlow
 #   make oracle   have the real TensorFlows read, restore and run what this project writes, and the reverse
 #   make format   rewrite the files as `make test` wants them
@@ -24,7 +25,7 @@ endif
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check -qq
 
-.PHONY: demo test lint types examples pytest bench oracle format clean
+.PHONY: demo test lint types examples pytest test-faults bench oracle format clean
 
 demo: $(VENV)/.examples
 	@$(RUN) examples/digits.py $(DEMO)
@@ -47,6 +48,10 @@ examples: $(VENV)/.test
 
 pytest: $(VENV)/.test
 	$(RUN) -m pytest --numprocesses auto $(TEST)
+
+SOAK := 1800
+test-faults: $(VENV)/.test
+	MONITORED_SOAK_SECS=$(SOAK) $(RUN) -m pytest -m faults $(TEST)
 
 bench: $(VENV)/.base
 	@$(RUN) benchmarks/run.py $(BENCH)

@@ -228,7 +228,7 @@ def test_damaged_records_are_found(tmp_path_factory: pytest.TempPathFactory, rec
 
 def test_flush_waits_until_the_file_has_everything(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    writer = BackgroundWriter(str(path), max_queue=3, flush_secs=1000)
+    writer = BackgroundWriter(str(path), max_queue=3)
     for i in range(20):
         writer.write(bytes([i]))
     writer.flush()
@@ -240,29 +240,60 @@ def test_flush_waits_until_the_file_has_everything(tmp_path: Path) -> None:
         writer.write(b"")
     writer.flush()
     with pytest.raises(tf.errors.AlreadyExistsError):
-        BackgroundWriter(str(path), 1, 1)
+        BackgroundWriter(str(path), 1)
 
 
-def test_what_the_thread_fails_with_comes_out(tmp_path: Path) -> None:
-    writer = BackgroundWriter(str(tmp_path / "file"), max_queue=1, flush_secs=1000)
-    writer._file.close()
-    writer._file = _FullDisk()  # type: ignore[assignment]
-    writer.write(b"x")
+def test_what_a_full_disk_costs_is_told_once_and_what_comes_after_it_is_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = BackgroundWriter(str(tmp_path / "file"), max_queue=1)
+    disk = writer._file = _FullDisk(writer._file)  # type: ignore[assignment]
+    writer.write(b"first")
+    writer.flush()
+    disk.left = 7
+    writer.write(b"lost")
     with pytest.raises(tf.errors.ResourceExhaustedError, match="No space left"):
         writer.flush()
-    with pytest.raises(tf.errors.ResourceExhaustedError):
-        writer.close()
+    writer.write(b"lost too")
+    with pytest.raises(tf.errors.ResourceExhaustedError, match="No space left"):
+        writer.flush()
+    disk.left = 1000
+    writer.write(b"last")
+    writer.flush()
     writer.close()
+    assert list(read_records(str(tmp_path / "file"))) == [b"first", b"last"]
+    assert caplog.text.count("is lost until") == 1
 
 
 class _FullDisk(io.RawIOBase):
-    def writelines(self, lines: Any) -> None:
-        raise OSError(28, "No space left on device")
+    """A file on a disk that has room for so many bytes."""
+
+    def __init__(self, file: Any) -> None:
+        self._inner, self.left = file, 1000
+
+    def write(self, data: Any) -> int:
+        if not self.left:
+            raise OSError(28, "No space left on device")
+        written = self._inner.write(data[: self.left])
+        self.left -= written
+        return int(written)
+
+    def seek(self, *args: Any) -> int:
+        return int(self._inner.seek(*args))
+
+    def tell(self) -> int:
+        return int(self._inner.tell())
+
+    def truncate(self, size: Any = None) -> int:
+        return int(self._inner.truncate(size))
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 def test_several_threads_write_whole_records(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    writer = BackgroundWriter(str(path), max_queue=2, flush_secs=0)
+    writer = BackgroundWriter(str(path), max_queue=2)
     threads = [threading.Thread(target=lambda i=i: [writer.write(bytes([i]) * 9) for _ in range(50)]) for i in range(4)]
     for thread in threads:
         thread.start()

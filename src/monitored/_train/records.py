@@ -12,12 +12,13 @@ TensorBoard's own writer computes its checksums in Python, about 0.2 s for each 
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import struct
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
-from typing import IO, Final
+from typing import Final
 
 import google_crc32c
 
@@ -27,6 +28,7 @@ from monitored._checkpoint.files import os_errors_as_tf
 
 __all__ = ["BackgroundWriter", "pack_record", "read_records"]
 
+_log: Final = logging.getLogger("monitored")
 _HEADER: Final = struct.Struct("<QI")
 _CRC: Final = struct.Struct("<I")
 
@@ -80,28 +82,29 @@ def read_records(path: str) -> Iterator[bytes]:
 class BackgroundWriter:
     """Appends records to a new file from a thread of its own, so that a slow disk does not hold up who writes.
 
+    On a full disk records are lost, and the log says so; as soon as there is room, records are written again.
+
     Args:
         path: The file, which must not exist.
         max_queue: How many records may wait before `write` does.
-        flush_secs: Seconds after which what is written must have reached the file.
 
     Raises:
         OpError: If the file cannot be made.
     """
 
-    def __init__(self, path: str, max_queue: int, flush_secs: float) -> None:
+    def __init__(self, path: str, max_queue: int) -> None:
         self._path = path
         self._max_queue = max(1, max_queue)
-        self._flush_secs = flush_secs
         with os_errors_as_tf(path):
-            self._file: IO[bytes] = open(path, "xb")  # noqa: SIM115  (closed by the thread)
+            self._file = open(path, "xb", buffering=0)  # noqa: SIM115  (closed by the thread)
         # The condition's lock is held for every change of what follows.
         self._condition = threading.Condition()
         self._waiting: deque[bytes] = deque()
         self._busy = False  # the thread writes records that it has taken from `_waiting`
         self._flush_wanted = False
         self._closing = False
-        self._error: BaseException | None = None
+        self._error: errors.OpError | None = None  # of what was lost, not told yet
+        self._is_losing = False  # the last records could not be written
         self._thread = threading.Thread(target=self._work, name="SummaryWriter", daemon=True)
         self._thread.start()
 
@@ -112,16 +115,14 @@ class BackgroundWriter:
             data: What it holds.
 
         Raises:
-            OpError: If an earlier record could not be written.
             ValueError: If the writer is closed.
         """
         record = pack_record(data)
         with self._condition:
             if self._closing:
                 raise ValueError(f"The writer of {self._path} is closed.")
-            while len(self._waiting) >= self._max_queue and self._error is None:
+            while len(self._waiting) >= self._max_queue:
                 self._condition.wait()
-            self._raise_error()
             self._waiting.append(record)
             if len(self._waiting) == 1:
                 self._condition.notify_all()
@@ -130,66 +131,69 @@ class BackgroundWriter:
         """Waits until everything written has reached the file.
 
         Raises:
-            OpError: If it could not be written.
+            OpError: If some of what was written since the last call is lost.
         """
         with self._condition:
             if not self._closing:
                 self._flush_wanted = True
                 self._condition.notify_all()
-                while (self._waiting or self._busy or self._flush_wanted) and self._error is None:
+                while self._waiting or self._busy or self._flush_wanted:
                     self._condition.wait()
-            self._raise_error()
+            self._tell_error()
 
     def close(self) -> None:
         """Writes what is left and closes the file; a second call does nothing.
 
         Raises:
-            OpError: If it could not be written.
+            OpError: As `flush` does.
         """
         with self._condition:
             self._closing = True
             self._condition.notify_all()
         self._thread.join()
+        self._tell_error()
+
+    def _tell_error(self) -> None:
         error, self._error = self._error, None
         if error is not None:
             raise error
 
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
-
     def _work(self) -> None:
+        with self._file:
+            self._write_until_closed()
+
+    def _append(self, records: list[bytes]) -> None:
+        """Appends records, all of them or none: half a record would hide from readers what comes after it."""
+        end = self._file.tell()
         try:
-            with os_errors_as_tf(self._path), self._file:
-                self._write_until_closed()
-        except BaseException as error:
-            with self._condition:
-                self._error = error
-                self._waiting.clear()
-                self._condition.notify_all()
+            with os_errors_as_tf(self._path):
+                rest = memoryview(b"".join(records))
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+        except errors.OpError as error:
+            with contextlib.suppress(OSError):
+                self._file.seek(end)
+                self._file.truncate()
+            if not self._is_losing:
+                _log.error("%s. What should be written there is lost until it can be written again.", error.message)
+            self._error, self._is_losing = error, True
+        else:
+            self._is_losing = False
 
     def _write_until_closed(self) -> None:
         condition = self._condition
-        flush_at: float | None = None  # when what is in the file's buffer must be flushed
         while True:
             with condition:
                 self._busy = False
                 while not (self._waiting or self._closing or self._flush_wanted):
-                    timeout = None if flush_at is None else flush_at - time.monotonic()
-                    if timeout is not None and timeout <= 0:
-                        break
-                    condition.wait(timeout)
+                    condition.wait()
                 records = list(self._waiting)
                 self._waiting.clear()
                 self._busy = True
                 flush, closing = self._flush_wanted, self._closing
                 condition.notify_all()
-            self._file.writelines(records)
-            if flush_at is None and records:
-                flush_at = time.monotonic() + self._flush_secs
-            if flush or closing or (flush_at is not None and time.monotonic() >= flush_at):
-                self._file.flush()
-                flush_at = None
+            if records:
+                self._append(records)
             if closing:
                 return
             if flush:

@@ -27,6 +27,7 @@ import numpy as np
 from monitored import errors
 from monitored._checkpoint import (
     BundleWriter,
+    checkpoint_exists,
     get_checkpoint_mtimes,
     remove_checkpoint,
     write_checkpoint_state,
@@ -49,7 +50,7 @@ from monitored._train.saver_nodes import (
     operations_of,
     saved_by,
 )
-from monitored._train.saver_support import check_is_checkpoint, explaining, in_background
+from monitored._train.saver_support import check_is_checkpoint, explaining, in_background, remove_unnamed
 
 __all__ = ["Saver"]
 
@@ -353,14 +354,20 @@ class Saver:
             values = snapshot.take(session, self._variables, self._streams_of(graph), kept, self._is_whole(graph))
 
         def finish() -> str | None:
-            with explaining(path):
-                if values:
-                    self._write(checkpoint, values)
-                if write_meta_graph:
-                    name = meta_graph_filename(checkpoint, meta_graph_suffix)
-                    self._write_meta_graph(graph, name, strip_default_attrs, save_debug_info)
-            if write_state and values:
-                self._publish(checkpoint, os.path.dirname(path), latest_filename, meta_graph_suffix)
+            is_new = not checkpoint_exists(checkpoint)
+            try:
+                with explaining(path):
+                    if values:
+                        self._write(checkpoint, values)
+                    if write_meta_graph:
+                        name = meta_graph_filename(checkpoint, meta_graph_suffix)
+                        self._write_meta_graph(graph, name, strip_default_attrs, save_debug_info)
+                if write_state and values:
+                    self._publish(checkpoint, os.path.dirname(path), latest_filename, meta_graph_suffix)
+            except BaseException:
+                if is_new:
+                    remove_unnamed(checkpoint, latest_filename, meta_graph_suffix)
+                raise
             return checkpoint if values else None
 
         return finish

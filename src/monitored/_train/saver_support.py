@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Final, TypeVar
 
 from monitored import errors
-from monitored._checkpoint import checkpoint_exists
+from monitored._checkpoint import checkpoint_exists, get_checkpoint_state, remove_checkpoint
 
 __all__: list[str] = []
 
@@ -76,3 +76,17 @@ def check_is_checkpoint(path: str) -> None:
             f"The passed save_path is not a valid checkpoint: {path} is a directory; for the newest checkpoint in it:\n"
             f"  saver.restore(sess, tf.train.latest_checkpoint({path!r}))"
         )
+
+
+def remove_unnamed(checkpoint: str, latest_filename: str, meta_graph_suffix: str) -> None:
+    """Removes a checkpoint that could not be finished, as far as possible: nobody else would ever do so.
+
+    Args:
+        checkpoint: The checkpoint. If the file `latest_filename` names it, it is left.
+        latest_filename: The name of the file that tells which checkpoints there are.
+        meta_graph_suffix: The ending of the file with the graph.
+    """
+    with contextlib.suppress(errors.OpError, ValueError):
+        state = get_checkpoint_state(os.path.dirname(checkpoint), latest_filename)
+        if state is None or checkpoint not in state.all_model_checkpoint_paths:
+            remove_checkpoint(checkpoint, meta_graph_suffix=meta_graph_suffix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import socket
@@ -12,6 +13,7 @@ import weakref
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
+from monitored import errors
 from monitored._checkpoint.files import os_errors_as_tf
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._train.meta_graph import export_meta_graph
@@ -32,7 +34,7 @@ class FileWriter:
         logdir: The directory of the new event file, made if there is none.
         graph: A `Graph` to add at once.
         max_queue: How many events may wait to be written before adding one more waits.
-        flush_secs: Seconds after which an event must be in the file.
+        flush_secs: Accepted; an event is in the file as soon as the disk takes it.
         graph_def: A `GraphDef` to add at once, instead of `graph`.
         filename_suffix: A text at the end of the file's name.
         session: A session, whose graph is added if none is given.
@@ -53,7 +55,6 @@ class FileWriter:
     ) -> None:
         self._logdir = os.fspath(logdir)
         self._max_queue = max_queue
-        self._flush_secs = flush_secs
         self._suffix = filename_suffix or ""
         self._tags_with_metadata: set[str] = set()  # a tag's metadata is written once
         self._run_metadata_tags: set[str] = set()
@@ -72,9 +73,9 @@ class FileWriter:
             os.makedirs(self._logdir, exist_ok=True)
         # The number keeps the files of one process apart, the process number those of one host.
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_numbers)}"
-        writer = BackgroundWriter(os.path.join(self._logdir, name + self._suffix), self._max_queue, self._flush_secs)
+        writer = BackgroundWriter(os.path.join(self._logdir, name + self._suffix), self._max_queue)
         # What a program leaves open is written out when it ends.
-        self._finalizer = weakref.finalize(self, writer.close)
+        self._finalizer = weakref.finalize(self, _close_quietly, writer)
         version = _new_event()
         version.file_version = _FILE_VERSION
         writer.write(version.SerializeToString())
@@ -246,7 +247,7 @@ class FileWriterCache:
             writers = list(FileWriterCache._cache.values())
             FileWriterCache._cache.clear()
         for writer in writers:
-            writer.close()
+            _close_quietly(writer)
 
     @staticmethod
     def get(logdir: str | os.PathLike[str]) -> FileWriter:
@@ -273,3 +274,8 @@ def _new_event(global_step: Any = None) -> Any:
     if global_step is not None:
         event.step = int(global_step)
     return event
+
+
+def _close_quietly(writer: FileWriter | BackgroundWriter) -> None:
+    with contextlib.suppress(errors.OpError):  # the log has told what is lost
+        writer.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
 
+from monitored import errors
 from monitored._train.hooks.global_steps import required_global_step
 from monitored._train.hooks.timer import SecondOrStepTimer
 from monitored._train.session_run_hook import (
@@ -117,7 +119,8 @@ class SummarySaverHook(SessionRunHook):
     def end(self, session: Any = None) -> None:
         """Waits until everything is in the file."""
         if self._summary_writer is not None:
-            self._summary_writer.flush()
+            with contextlib.suppress(errors.OpError):  # the log has told what is lost
+                self._summary_writer.flush()
 
     def _summaries(self) -> list[Any]:
         found = self._summary_op if self._summary_op is not None else self._scaffold.summary_op
