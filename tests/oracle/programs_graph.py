@@ -526,3 +526,55 @@ def node_attributes(tf):
     for node in tf.get_default_graph().as_graph_def().node:
         found[node.name] = {key: str(value).split() for key, value in sorted(node.attr.items())}
     return found
+
+
+@case
+def predicates_that_are_none(tf):
+    two = tf.constant([True, False])
+
+    def cond(pred):
+        return error(lambda: tf.cond(pred, lambda: 1, lambda: 2))
+
+    def loop(pred):
+        return error(lambda: tf.while_loop(lambda i: pred, lambda i: i, [1]))
+
+    return [
+        cond(two)[0], cond(tf.constant(1)), cond(5)[0], cond(True), loop(two)[0], loop(tf.constant(1)), loop(1)[0],
+        error(lambda: tf.case([(two, lambda: 1)]))[0],
+    ]  # fmt: skip
+
+
+@case
+def gradients_of_integers(tf):
+    whole, part = tf.constant(3), tf.constant(2.0)
+    found = [
+        tf.gradients(whole, part), tf.gradients(whole, whole), tf.gradients(tf.cast(part, tf.int32), part),
+        tf.gradients(whole + 1, whole), tf.gradients([whole, part * 2.0], part),
+        tf.gradients(whole * 2, whole, unconnected_gradients="zero"),
+    ]  # fmt: skip
+    with tf.Session() as session:
+        values = [None if g is None else session.run(g).item() for (g,) in found]
+    return [
+        values,
+        error(lambda: tf.gradients(tf.constant("a"), part))[0],
+        error(lambda: tf.gradients(tf.constant(1j), part)),
+        error(lambda: tf.gradients(part, part, grad_ys=[part, part])),
+    ]
+
+
+@case
+def containers_and_tables(tf):
+    with tf.container("outer"):
+        v = tf.get_variable("v", [1])
+        queue = tf.FIFOQueue(1, tf.float32)
+        with tf.get_default_graph().container("inner"):
+            w = tf.Variable(1.0)
+        with tf.container(""):
+            x = tf.Variable(1.0)
+    found = [op.get_attr("container").decode() for op in (v.op, queue.queue_ref.op, w.op, x.op)]
+    nothing = tf.tables_initializer()
+    tf.add_to_collection(tf.GraphKeys.TABLE_INITIALIZERS, tf.assign(w, 3.0).op)
+    initialize = tf.tables_initializer("mine")
+    with tf.Session() as session:
+        session.run(initialize)
+        return [found, nothing.name, initialize.name, session.run(nothing), session.run(w), tf.executing_eagerly()]

@@ -44,6 +44,18 @@ def control_dependencies(control_inputs: Any) -> AbstractContextManager[None]:
     return get_default_graph().control_dependencies(control_inputs)
 
 
+def container(container_name: str) -> AbstractContextManager[str]:
+    """Names the container of the variables and queues made within the block, in the default graph.
+
+    Args:
+        container_name: The name; see `Graph.container`.
+
+    Returns:
+        A context manager.
+    """
+    return get_default_graph().container(container_name)
+
+
 def device(device_name_or_function: Any) -> AbstractContextManager[None]:
     """Asks for a device for the operations made within the block, in the default graph.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -105,6 +105,8 @@ class Graph:
             )
             if self._scopes.device_functions:
                 op._device = self._scopes.device_of(op)
+            if self._scopes.container and attrs.get("container") in ("", b""):
+                attrs["container"] = self._scopes.container
             if op_type in self._scopes.gradient_types:
                 attrs["_gradient_op_type"] = self._scopes.gradient_types[op_type]
             types = _output_types(definition, attrs)
@@ -272,6 +274,23 @@ class Graph:
             scopes.device, scopes.device_functions = old
 
     @contextmanager
+    def container(self, container_name: str) -> Iterator[str]:
+        """Names the container, an attribute, of the variables and queues made within the block.
+
+        Args:
+            container_name: The name.
+
+        Yields:
+            The name.
+        """
+        scopes = self._scopes
+        old, scopes.container = scopes.container, container_name.encode()
+        try:
+            yield container_name
+        finally:
+            scopes.container = old
+
+    @contextmanager
     def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
         """Places the operations made within the block on the device of another.
 
@@ -290,16 +309,6 @@ class Graph:
             yield
         finally:
             scopes.device, scopes.device_functions = old
-
-    @contextmanager
-    def _variable_creator_scope(self, creator: Callable[..., Any]) -> Iterator[None]:
-        """Has variables made within the block through a function; see `variable_creator_scope`."""
-        old = self._scopes.variable_creators
-        self._scopes.variable_creators = (*old, creator)
-        try:
-            yield
-        finally:
-            self._scopes.variable_creators = old
 
     @contextmanager
     def gradient_override_map(self, op_type_map: Mapping[str, str]) -> Iterator[None]:

@@ -28,6 +28,7 @@ class Scopes(threading.local):
         self.device = ""
         # Within a block whose device is a function: all the blocks' names and functions, the outermost first.
         self.device_functions: tuple[str | Callable[[Operation], Any], ...] = ()
+        self.container = b""
         self.variable_creators: tuple[Callable[..., Any], ...] = ()  # the outermost first
         self.controls: list[Controls] = []
         self.gradient_types: dict[str, str] = {}

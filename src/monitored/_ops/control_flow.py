@@ -228,6 +228,33 @@ define(
 )  # fmt: skip
 
 
+def as_predicate(value: Any, what: str, op: str) -> Tensor:
+    """What a branch or loop depends on, as a tensor.
+
+    Args:
+        value: The value.
+        what: What it is to be, to begin a sentence with.
+        op: The operation that takes it, for errors.
+
+    Returns:
+        A scalar of type bool, as far as the graph tells.
+
+    Raises:
+        TypeError: If it is of another type.
+        ValueError: If it is no scalar.
+    """
+    predicate = build.convert_to_tensor(value, name="pred")
+    if predicate.dtype.base_dtype != dtypes.bool_:
+        kind = predicate.dtype.base_dtype.name
+        raise TypeError(f"{what} has type {kind} that does not match expected type of bool.")
+    if predicate.shape.ndims not in (None, 0):
+        raise ValueError(
+            f"Shape must be rank 0 but is rank {predicate.shape.ndims} for {op}: a predicate is a scalar, but "
+            f"{predicate.name} has shape {predicate.shape}."
+        )
+    return predicate
+
+
 def cond(
     pred: Any,
     true_fn: Callable[[], Any] | None = None,
@@ -266,7 +293,7 @@ def cond(
         raise TypeError("pred must not be a Python bool")
     graph = get_default_graph()
     with graph.name_scope(name or "cond") as scope:
-        predicate = build.convert_to_tensor(pred, dtypes.bool_, name="pred")
+        predicate = as_predicate(pred, "Input 'pred' of 'Switch' Op", f"'{scope}Switch' (op: 'Switch')")
         then, then_structure = _traced(f"{scope}true", true_fn, graph, strict)
         other, other_structure = _traced(f"{scope}false", false_fn, graph, strict)
         _check_branches(then, then_structure, other, other_structure)

@@ -139,7 +139,7 @@ def gradients(
     Raises:
         LookupError: If an operation on the way has no gradient.
         ValueError: If `grad_ys` does not match `ys`.
-        TypeError: If a y is not of a floating or complex type.
+        TypeError: If a y is no number, or complex and without a gradient.
     """
     targets = [build.convert_to_tensor(y) for y in _listed(ys)]
     sources = _listed(xs)
@@ -147,7 +147,7 @@ def gradients(
         return [None] * len(sources)
     given = _listed(grad_ys) if grad_ys is not None else [None] * len(targets)
     if len(given) != len(targets):
-        raise ValueError(f"Got {len(given)} grad_ys for {len(targets)} ys.")
+        raise ValueError(f"Passed {len(given)} grad_ys for {len(targets)} ys")
     unconnected = UnconnectedGradients(unconnected_gradients)
     graph = targets[0].graph
     keys = [_key(x) for x in sources]
@@ -178,8 +178,10 @@ def _zeros(x: Any) -> Tensor:
 
 
 def _initial(y: Tensor, grad_y: Any, index: int) -> Gradient:
-    if not _differentiable(y):
-        raise TypeError(f"Gradients of tensors must be floating or complex, but {y.name} is of type {y.dtype.name}.")
+    if not _differentiable(y) and not y.dtype.is_integer:  # integers have the gradient of themselves alone
+        raise TypeError(f"Gradients must be of numbers, but {y.name} is of type {y.dtype.name}.")
+    if grad_y is None and y.dtype.is_complex:
+        raise TypeError(f"Gradients of complex tensors must set grad_ys (y.dtype = {y.dtype!r})")
     if grad_y is None:
         if y.shape.is_fully_defined():
             ones = build.constant(1, y.dtype.base_dtype, name=f"grad_ys_{index}/Const")

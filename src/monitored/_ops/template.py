@@ -111,9 +111,14 @@ class Template:
         return self._scope
 
     @property
+    def var_scope(self) -> VariableScope | None:
+        """The older name of `variable_scope`."""
+        return self._scope
+
+    @property
     def variable_scope_name(self) -> str | None:
-        """The name of the variable scope, once there is one."""
-        return None if self._scope is None else self._scope.name
+        """The name of the variable scope with a slash at the end, once there is one."""
+        return None if self._scope is None else self._scope.name.rstrip("/") + "/"
 
     def _collected(self, key: str) -> list[Any]:
         return [] if self._scope is None else self._scope.get_collection(key)
@@ -122,6 +127,27 @@ class Template:
     def variables(self) -> list[Any]:
         """The global and local variables that the function has made."""
         return self.global_variables + self.local_variables
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """The variables that the function has made and that are not trained."""
+        trainable = set(self.trainable_variables)
+        return [variable for variable in self.variables if variable not in trainable]
+
+    @property
+    def weights(self) -> list[Any]:
+        """As `variables`."""
+        return self.variables
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """As `trainable_variables`."""
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """As `non_trainable_variables`."""
+        return self.non_trainable_variables
 
     @property
     def trainable_variables(self) -> list[Any]:

@@ -24,8 +24,10 @@ __all__ = [
     "assign",
     "assign_add",
     "assign_sub",
+    "executing_eagerly",
     "global_variables",
     "global_variables_initializer",
+    "initialize_all_tables",
     "initialize_all_variables",
     "initialize_local_variables",
     "initialize_variables",
@@ -45,6 +47,7 @@ __all__ = [
     "scatter_nd_update",
     "scatter_sub",
     "scatter_update",
+    "tables_initializer",
     "trainable_variables",
     "variables_initializer",
 ]
@@ -200,6 +203,39 @@ def report_uninitialized_variables(
             return constant([], dtypes.string)
         result: Tensor = apply("ReportUninitializedVariables", variables, name="boolean_mask/GatherV2")
         return result
+
+
+def tables_initializer(name: str = "init_all_tables") -> Operation:
+    """An operation that runs what ``GraphKeys.TABLE_INITIALIZERS`` holds.
+
+    Args:
+        name: The operation's name.
+
+    Returns:
+        The operation, which does nothing if the collection is empty.
+    """
+    return group(*get_default_graph().get_collection(GraphKeys.TABLE_INITIALIZERS), name=name)
+
+
+def initialize_all_tables(name: str = "init_all_tables") -> Operation:
+    """The older name of `tables_initializer`.
+
+    Args:
+        name: The operation's name.
+
+    Returns:
+        The operation.
+    """
+    return tables_initializer(name)
+
+
+def executing_eagerly() -> bool:
+    """Whether operations are carried out as they are made: never, since they are made for a session to run.
+
+    Returns:
+        False.
+    """
+    return False
 
 
 def assert_variables_initialized(var_list: Iterable[Any] | None = None) -> Operation | None:

@@ -10,7 +10,7 @@ import enum
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from monitored._graph import dtypes
@@ -68,7 +68,8 @@ def _creators(graph: Graph) -> tuple[Callable[..., Any], ...]:
     return found
 
 
-def variable_creator_scope(variable_creator: Callable[..., Any]) -> AbstractContextManager[None]:
+@contextmanager
+def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[None]:
     """Has the variables that are made within a block, by `Variable` or `get_variable`, made through a function.
 
         def creator(next_creator, **kwargs):
@@ -82,10 +83,15 @@ def variable_creator_scope(variable_creator: Callable[..., Any]) -> AbstractCont
         variable_creator: A function of the next creator and of `Variable`'s arguments, all by name, that gives what
             stands for the variable. The innermost block's is called first.
 
-    Returns:
-        A context manager.
+    Yields:
+        Nothing.
     """
-    return get_default_graph()._variable_creator_scope(variable_creator)
+    scopes = get_default_graph()._scopes
+    old, scopes.variable_creators = scopes.variable_creators, (*scopes.variable_creators, variable_creator)
+    try:
+        yield
+    finally:
+        scopes.variable_creators = old
 
 
 class Variable(Operators, metaclass=_MadeByCreators):

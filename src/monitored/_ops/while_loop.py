@@ -11,6 +11,7 @@ from monitored._graph.graph import Graph, get_default_graph
 from monitored._graph.operation import Tensor
 from monitored._graph.shapes import TensorShape, as_shape
 from monitored._ops import while_lowering as _while_lowering  # noqa: F401  # the op type
+from monitored._ops.control_flow import as_predicate
 
 __all__ = ["while_loop"]
 
@@ -128,7 +129,8 @@ def _limited(
     counter = build.constant(0, dtypes.int32, name="iteration_counter")
 
     def limited_cond(turn: Tensor, values: Any) -> Tensor:
-        result: Tensor = build.apply("LogicalAnd", build.apply("Less", turn, limit), cond(*values))
+        goes_on = as_predicate(cond(*values), "What `cond` gives", "the condition of a loop")
+        result: Tensor = build.apply("LogicalAnd", build.apply("Less", turn, limit), goes_on)
         return result
 
     def limited_body(turn: Tensor, values: Any) -> tuple[Tensor, Any]:
@@ -156,7 +158,7 @@ def _traced(
             ]
             result = function(*nest.pack_sequence_as(structure, arguments))
             if part is condition:
-                part.outputs = [build.convert_to_tensor(result, dtypes.bool_)]
+                part.outputs = [as_predicate(result, "Input 'input' of 'LoopCond' Op", f"'{scope}LoopCond'")]
             else:
                 part.outputs = _new_values(result, structure, initial, shapes)
     return condition, turn

@@ -16,6 +16,7 @@ from monitored._ops.variable_ops import (
     global_variables_initializer,
     local_variables_initializer,
     report_uninitialized_variables,
+    tables_initializer,
 )
 from monitored._train.saver import Saver
 
@@ -199,8 +200,7 @@ class Scaffold:
         Returns:
             The operation.
         """
-        tables = get_default_graph().get_collection(GraphKeys.TABLE_INITIALIZERS)
-        return group(local_variables_initializer(), group(*tables, name="init_all_tables"))
+        return group(local_variables_initializer(), tables_initializer())
 
 
 def _default_init_op() -> Operation:
