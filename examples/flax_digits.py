@@ -1,7 +1,4 @@
-"""A Flax model and an Optax optimizer in a monitored session: initialized, restored, watched, saved.
-
-python examples/flax_digits.py
-"""
+"""A Flax model and an Optax optimizer in a monitored session: initialized, restored, watched, saved."""
 
 import sys
 
@@ -33,7 +30,6 @@ images, labels = tf.placeholder(tf.float32, [None, 8, 8, 1]), tf.placeholder(tf.
 error = tf.jax_function(loss, params, images, labels)  # any traceable function, as one operation of the graph
 step = tf.train.get_or_create_global_step()
 train_op = tf.train.OptaxOptimizer(optax.adamw(1e-3)).minimize(error, step)
-
 hooks = [tf.train.StopAtStepHook(last_step=500), tf.train.CheckpointSaverHook(folder, save_steps=100)]
 hooks += [tf.train.LoggingTensorHook({"step": step, "loss": error}, every_n_iter=100)]
 tf.logging.set_verbosity(tf.logging.INFO)

@@ -91,7 +91,8 @@ def _evaluate(jaxpr: Any, consts: Sequence[Any], args: Sequence[Any], tagged: di
         if inner is not None:
             results = _evaluate(inner.jaxpr, inner.consts, inputs, tagged)
         else:
-            functions, params = equation.primitive.get_bind_params(equation.params)
+            bound = equation.primitive.get_bind_params(equation.params)
+            functions, params = bound if isinstance(bound, tuple) else ((), bound)  # some releases of JAX give a pair
             results = equation.primitive.bind(*functions, *inputs, **params)
             if not equation.primitive.multiple_results:
                 results = [results]
