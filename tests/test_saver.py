@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import monitored as tf
+from monitored._checkpoint import write_bundle
 from monitored._graph.build import apply
 from oracle import saver_programs
 
@@ -726,3 +727,10 @@ def test_a_copied_directory_does_not_remove_the_checkpoints_it_was_copied_from(r
     train(tmp_path / "copy")
     assert files_of(tmp_path / "first") == before
     assert tf.train.load_variable(tmp_path / "copy", "global_step") == (2 if restored else 1)
+
+
+def test_names_of_tensors_may_be_bytes_as_for_tensorflow(tmp_path: Path):
+    write_bundle(tmp_path / "m", {"w": np.ones(2, np.float32)})
+    reader = tf.train.NewCheckpointReader(os.fsencode(tmp_path / "m"))
+    assert reader.has_tensor(b"w")
+    assert reader.get_tensor(b"w").tolist() == [1, 1]

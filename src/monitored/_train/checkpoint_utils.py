@@ -30,9 +30,9 @@ class CheckpointReader:
             DataLossError: If its index is damaged.
             OpError: If it could not be read for another reason.
         """
-        self._reader = open_checkpoint(filepattern)
+        self._reader = open_checkpoint(os.fsdecode(filepattern))
 
-    def get_tensor(self, tensor_str: str) -> Any:
+    def get_tensor(self, tensor_str: str | bytes) -> Any:
         """The value of a tensor.
 
         Args:
@@ -45,10 +45,10 @@ class CheckpointReader:
             NotFoundError: If the checkpoint has no such tensor.
             DataLossError: If the tensor is damaged.
         """
-        value = self._reader.read(tensor_str)
+        value = self._reader.read(os.fsdecode(tensor_str))
         return value if value.ndim else value[()]
 
-    def has_tensor(self, tensor_str: str) -> bool:
+    def has_tensor(self, tensor_str: str | bytes) -> bool:
         """Whether the checkpoint has a tensor.
 
         Args:
@@ -57,7 +57,7 @@ class CheckpointReader:
         Returns:
             True if it has.
         """
-        return self._reader.has(tensor_str)
+        return self._reader.has(os.fsdecode(tensor_str))
 
     def get_variable_to_shape_map(self) -> dict[str, list[int]]:
         """The shapes of the tensors.
