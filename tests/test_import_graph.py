@@ -1,5 +1,6 @@
 """Graphs that TensorFlow wrote (`oracle/make_graph_fixtures.py`), read and run; and ours, read back."""
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ def graph() -> Iterator[tf.Graph]:
 
 
 def read(name: str) -> Any:
-    return graph_pb2.GraphDef.FromString((FIXTURES / f"{name}.pb").read_bytes())
+    compressed = FIXTURES / f"{name}.pb.gz"
+    data = gzip.decompress(compressed.read_bytes()) if compressed.exists() else (FIXTURES / f"{name}.pb").read_bytes()
+    return graph_pb2.GraphDef.FromString(data)
 
 
 def recorded(name: str) -> tuple[dict[str, Any], dict[str, Any]]:

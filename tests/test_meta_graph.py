@@ -1,5 +1,6 @@
 """MetaGraphs: TensorFlow's training graphs (`oracle/make_graph_fixtures.py`) go on training here; ours read back."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -32,6 +33,10 @@ class Recording:
     def __init__(self, name: str) -> None:
         arrays = np.load(FIXTURES / f"{name}.npz")
         self.path = str(FIXTURES / name)
+        compressed = FIXTURES / f"{name}.meta.gz"
+        self.meta: Any = f"{self.path}.meta"  # the graph: a path, or what a compressed file holds
+        if compressed.exists():
+            self.meta = meta_graph_pb2.MetaGraphDef.FromString(gzip.decompress(compressed.read_bytes()))
         self.before = int(arrays["before"])  # steps before the checkpoint
         self.losses = arrays["losses"]
         self.loss, self.train_op = str(arrays["loss"]), str(arrays["train_op"])
@@ -51,7 +56,7 @@ class Recording:
 @pytest.mark.parametrize("name", RUNS)
 def test_training_goes_on_with_tensorflows_losses(name: str) -> None:
     run = Recording(name)
-    saver = tf.train.import_meta_graph(run.path + ".meta")
+    saver = tf.train.import_meta_graph(run.meta)
     with tf.Session() as session:
         saver.restore(session, run.path)
         np.testing.assert_allclose(run.go_on(session), run.losses[run.before :], rtol=1e-5, atol=1e-6)
@@ -65,7 +70,7 @@ def test_training_goes_on_with_tensorflows_losses(name: str) -> None:
 @pytest.mark.parametrize("name", ["train_cnn", "train_text"])
 def test_in_a_scope_everything_stands_in_the_scope(graph: tf.Graph, name: str) -> None:
     run = Recording(name)
-    saver = tf.train.import_meta_graph(run.path + ".meta", import_scope="a/b", clear_devices=True)
+    saver = tf.train.import_meta_graph(run.meta, import_scope="a/b", clear_devices=True)
     assert all(op.name.startswith("a/b/") and op.device == "" for op in graph.get_operations())
     assert saver.saver_def.restore_op_name == "a/b/save/restore_all"
     assert all(op.name.startswith("a/b/") for op in graph.get_collection("train_op"))
@@ -78,14 +83,14 @@ def test_in_a_scope_everything_stands_in_the_scope(graph: tf.Graph, name: str) -
 
 def test_a_name_scope_around_the_import_holds_it() -> None:
     with tf.name_scope("outer"):
-        saver = tf.train.import_meta_graph(Recording("train_text").path + ".meta")
+        saver = tf.train.import_meta_graph(Recording("train_text").meta)
     assert saver.saver_def.restore_op_name == "outer/save/restore_all"
     assert all(v.name.startswith("outer/model/") for v in tf.global_variables())
 
 
 def test_collections_come_back(graph: tf.Graph) -> None:
     run = Recording("train_cnn")
-    tf.train.import_meta_graph(run.path + ".meta")
+    tf.train.import_meta_graph(run.meta)
     assert [v.name for v in tf.trainable_variables()][:2] == ["conv2d/kernel:0", "batch_normalization/gamma:0"]
     assert len(tf.global_variables()) == len(run.after)
     (step,) = graph.get_collection(tf.GraphKeys.GLOBAL_STEP)
@@ -100,7 +105,7 @@ def test_collections_come_back(graph: tf.Graph) -> None:
 
 
 def test_only_the_collections_asked_for_come_back(graph: tf.Graph) -> None:
-    path = Recording("train_text").path + ".meta"
+    path = Recording("train_text").meta
     saver = tf.train.import_meta_graph(path, restore_collections_predicate=lambda key: key == "losses")
     assert graph.get_all_collection_keys() == ["losses"]
     assert saver.saver_def.max_to_keep == 3
@@ -109,20 +114,20 @@ def test_only_the_collections_asked_for_come_back(graph: tf.Graph) -> None:
 def test_inputs_can_be_mapped() -> None:
     run = Recording("train_text")
     ids, targets = tf.placeholder(tf.int32, [None, 4]), tf.placeholder(tf.float32, [None, 1])
-    saver = tf.train.import_meta_graph(run.path + ".meta", input_map={"ids:0": ids, "targets": targets})
+    saver = tf.train.import_meta_graph(run.meta, input_map={"ids:0": ids, "targets": targets})
     with tf.Session() as session:
         saver.restore(session, run.path)
         feeds = run.feeds(run.before)
         loss = session.run(run.loss, {ids: feeds["ids:0"], targets: feeds["targets:0"]})
     np.testing.assert_allclose(loss, run.losses[run.before], rtol=1e-5)
     with pytest.raises(ValueError, match=r"not found in graph_def: \[zz:0\]"):
-        tf.train.import_meta_graph(run.path + ".meta", input_map={"zz:0": ids})
+        tf.train.import_meta_graph(run.meta, input_map={"zz:0": ids})
 
 
 @pytest.mark.parametrize("name", ["train_cnn", "train_text"])
 def test_the_nodes_of_tensorflows_saver_save_and_restore(name: str, tmp_path: Path) -> None:
     run = Recording(name)
-    tf.train.import_meta_graph(run.path + ".meta")
+    tf.train.import_meta_graph(run.meta)
     copy = str(tmp_path / "copy")
     with tf.Session() as session:
         session.run("save/restore_all", {"save/Const:0": run.path})
@@ -135,7 +140,7 @@ def test_the_nodes_of_tensorflows_saver_save_and_restore(name: str, tmp_path: Pa
 @pytest.mark.parametrize("name", ["train_text", "train_text_v2"])
 def test_a_step_that_updates_rows_is_one_segment(graph: tf.Graph, name: str) -> None:
     run = Recording(name)
-    tf.train.import_meta_graph(run.path + ".meta")
+    tf.train.import_meta_graph(run.meta)
     (unique,) = [op for op in graph.get_operations() if op.type == "Unique"]
     assert unique.node_def.op == "Unique"
     with tf.Session() as session:
@@ -146,7 +151,7 @@ def test_a_step_that_updates_rows_is_one_segment(graph: tf.Graph, name: str) -> 
 
 def test_an_imported_graph_trains_in_a_monitored_session(tmp_path: Path) -> None:
     run = Recording("train_cnn")
-    saver = tf.train.import_meta_graph(run.path + ".meta")
+    saver = tf.train.import_meta_graph(run.meta)
     scaffold = tf.train.Scaffold(saver=saver, init_fn=lambda scaffold, session: saver.restore(session, run.path))
     hooks = [tf.train.StopAtStepHook(last_step=len(run.losses))]
     with tf.train.SingularMonitoredSession(hooks, scaffold, checkpoint_dir=str(tmp_path)) as session:
@@ -160,7 +165,7 @@ def test_an_imported_graph_trains_in_a_monitored_session(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", RUNS)
 def test_frozen_it_gives_the_same_without_a_checkpoint(graph: tf.Graph, name: str) -> None:
     run = Recording(name)
-    saver = tf.train.import_meta_graph(run.path + ".meta")
+    saver = tf.train.import_meta_graph(run.meta)
     loss = run.loss.partition(":")[0]
     with tf.Session() as session:
         saver.restore(session, run.path)
@@ -177,7 +182,7 @@ def test_frozen_it_gives_the_same_without_a_checkpoint(graph: tf.Graph, name: st
 
 def test_a_resource_variable_can_be_used_like_any() -> None:
     run = Recording("train_text")
-    tf.train.import_meta_graph(run.path + ".meta")
+    tf.train.import_meta_graph(run.meta)
     bias = next(v for v in tf.trainable_variables() if v.op.name == "model/bias")
     assert (bias.dtype, bias.shape.as_list(), bias.trainable) == (tf.float32, [1], True)
     doubled = bias * 2.0
@@ -193,7 +198,7 @@ def test_a_resource_variable_can_be_used_like_any() -> None:
 
 def test_gradients_of_an_imported_table_are_sparse() -> None:
     run = Recording("train_text")
-    saver = tf.train.import_meta_graph(run.path + ".meta")
+    saver = tf.train.import_meta_graph(run.meta)
     table = next(v for v in tf.trainable_variables() if v.op.name == "model/table")
     (gradient,) = tf.gradients(tf.get_default_graph().get_tensor_by_name(run.loss), [table])
     assert isinstance(gradient, tf.IndexedSlices)

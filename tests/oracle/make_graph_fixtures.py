@@ -8,9 +8,10 @@ fixtures that are its own:
 A graph `x.pb` is a GraphDef; `x.npz` beside it holds what was fed (``feed|<tensor>``) and what TensorFlow gave
 (``fetch|<tensor>``). A training run `x.meta` has its checkpoint beside it, and in `x.npz` the batches
 (``batch|<tensor>``, one for each step along the first axis), the losses of each step, and the variables after the last
-(``after|<name>``).
+(``after|<name>``). Graphs above 100 kB are compressed, `x.pb.gz`.
 """
 
+import gzip
 import os
 import sys
 
@@ -19,6 +20,18 @@ import tensorflow as tf
 
 tf1 = tf.compat.v1
 IS_TF1 = tf.__version__.startswith("1.")
+
+
+def write_small(path, data):
+    """Writes a file; one above 100 kB compressed, with ``.gz`` behind its name."""
+    if len(data) <= 100000:
+        with open(path, "wb") as file:
+            file.write(data)
+        return
+    with open(path + ".gz", "wb") as file, gzip.GzipFile("", "wb", 9, file, 0) as compressed:
+        compressed.write(data)
+    if os.path.exists(path):
+        os.remove(path)
 
 
 def seeded(*shape, seed=0, scale=1.0):
@@ -45,8 +58,7 @@ def write_graph(folder, name, graph_def, feeds, fetches, session=None):
             tf1.import_graph_def(graph_def, name="")
             with tf1.Session(graph=graph) as own:
                 values = evaluate(own)
-    with open(os.path.join(folder, name + ".pb"), "wb") as file:
-        file.write(graph_def.SerializeToString(deterministic=True))
+    write_small(os.path.join(folder, name + ".pb"), graph_def.SerializeToString(deterministic=True))
     arrays = {"feed|" + key: np.asarray(value) for key, value in feeds.items()}
     arrays.update({"fetch|" + key: np.asarray(value) for key, value in values.items()})
     np.savez_compressed(os.path.join(folder, name + ".npz"), **arrays)
@@ -336,8 +348,7 @@ def write_effects(folder, name, resource):
             ]
             tf.identity(tf.switch_case(ids[0], branches), name="out/case")
         graph_def = graph.as_graph_def()
-        with open(os.path.join(folder, name + ".pb"), "wb") as file:
-            file.write(graph_def.SerializeToString(deterministic=True))
+        write_small(os.path.join(folder, name + ".pb"), graph_def.SerializeToString(deterministic=True))
         arrays = {}
         for number, step in enumerate(series):
             fetch, _, on = step.partition("|")
@@ -449,6 +460,8 @@ def write_training(folder, name, build, before=5, **options):
             if number == before:
                 saver.save(session, os.path.join(folder, name), write_state=False, **options)
                 write_the_same_again(os.path.join(folder, name + ".meta"))
+                with open(os.path.join(folder, name + ".meta"), "rb") as file:
+                    write_small(file.name, file.read())
             feeds = {key: value[number] for key, value in batches.items()}
             losses.append(session.run([loss, train_op], feeds)[0])
         arrays = {"batch|" + key: value for key, value in batches.items()}
