@@ -4,6 +4,7 @@
 #   make test     what has to hold before a change is merged: lint, types, examples, tests
 #   make test-faults   kill it 200 times, damage every byte, fill the disk, save for half an hour (SOAK seconds)
 #   make bench    time this project beside bare jax.jit and TensorFlow
+#   make bench-checkpoints   time saving and restoring beside TensorFlow's Saver and Orbax
 #   make oracle   have the real TensorFlows read, restore and run what this project writes, and the reverse
 #   make format   rewrite the files as `make test` wants them
 #   make clean    remove the environments and the caches
@@ -25,7 +26,7 @@ endif
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check -qq
 
-.PHONY: demo test lint types examples pytest test-faults bench oracle format clean
+.PHONY: demo test lint types examples pytest test-faults bench bench-checkpoints oracle format clean
 
 demo: $(VENV)/.examples
 	@$(RUN) examples/digits.py $(DEMO)
@@ -55,6 +56,9 @@ test-faults: $(VENV)/.test
 
 bench: $(VENV)/.base
 	@$(RUN) benchmarks/run.py $(BENCH)
+
+bench-checkpoints: $(VENV)/.test
+	@$(RUN) benchmarks/checkpoints.py $(BENCH)
 
 # TensorFlow 1.15 needs a Python 3.7; without one it is passed over with a line that says so.
 oracle: $(VENV)/.test

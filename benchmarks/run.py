@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from environments import python_for
 
@@ -89,8 +90,8 @@ class Worker:
         return line
 
 
-Takes = dict[Row, Callable[[], float]]  # what measures each row once, in seconds
-Times = dict[Row, list[float]]  # the seconds of each round
+Takes = dict[Any, Callable[[], float]]  # row -> what measures it once, in seconds
+Times = dict[Any, list[float]]  # the seconds of each round
 
 
 def take_turns(takes: Takes, rounds: int, label: str) -> Times:
@@ -110,7 +111,7 @@ def show_progress(text: str) -> None:
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-Bases = Mapping[str, Callable[[Row], Row]]  # the head of a column of ratios, and what each row is compared with
+Bases = Mapping[str, Callable[[Any], Any]]  # the head of a column of ratios, and what each row is compared with
 BASES: Bases = {
     "× jax": lambda row: Row("jax", "import" if row.way == "import" else "bare"),
     "× monitored": lambda row: Row("monitored", row.way),

@@ -1,0 +1,174 @@
+"""Saves and restores variables of one size for one target, in a process of its own, as often as it is told to.
+
+    python checkpoint_worker.py TARGET BYTES
+
+`checkpoints.py` starts it. It answers each word that it reads with seconds, as a number:
+
+    stall    what a step takes longer in which `CheckpointSaverHook` saves (Orbax: its asynchronous checkpointer)
+    loop     what a save adds to the loop in all, the steps included that are slower while it goes on
+    durable  a save whose files are on the disk: those that a target does not flush are flushed here
+    restore  a restore into a session
+
+As TensorFlow 1.15 is one of the targets, this file is Python 3.7.
+"""
+
+import contextlib
+import glob
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+from worker import load
+
+PARTS = 10  # variables
+SAVE_STEPS = 50  # so that one save has ended before the next begins
+SAVES = 3
+
+
+def flush(folder, prefix):
+    """Flushes files, and the directory's entries, to the disk."""
+    for path in glob.glob(prefix + "*") + glob.glob(os.path.join(folder, "checkpoint")) + [folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+class Graph:
+    """A target that speaks TensorFlow 1's API."""
+
+    def __init__(self, target, size, folder):
+        self.tf, self.version = load(target)
+        self.tf.logging.set_verbosity(self.tf.logging.ERROR)
+        self.flushes = target == "monitored"
+        self.folder = folder
+        count = max(1, size // 4 // PARTS)
+        shapes = [[count]] * PARTS if size > 1e6 else [[size // 4]]
+        tf = self.tf
+        values = [
+            tf.get_variable("v%d" % i, shape, initializer=tf.zeros_initializer()) for i, shape in enumerate(shapes)
+        ]
+        self.step = tf.train.get_or_create_global_step()
+        with tf.control_dependencies([tf.assign_add(value, tf.ones_like(value)) for value in values]):
+            self.train = tf.assign_add(self.step, 1)
+        self.saver = tf.train.Saver(max_to_keep=2)
+        self.session = tf.Session()
+        self.session.run(tf.global_variables_initializer())
+        self.path = self.saver.save(self.session, os.path.join(folder, "model"), write_state=False)
+
+    def _steps(self):
+        """The seconds of steps, and whether a save began in each."""
+        tf = self.tf
+        folder = os.path.join(self.folder, "hook")
+        hook = tf.train.CheckpointSaverHook(folder, save_steps=SAVE_STEPS, saver=self.saver)
+        times = []
+        with tf.train.SingularMonitoredSession([hook]) as session:
+            for _ in range(SAVE_STEPS * (1 + SAVES) - 1):
+                start = time.perf_counter()
+                session.run([self.train, self.step])
+                times.append(time.perf_counter() - start)
+            first = session.raw_session().run(self.step) - len(times)
+        shutil.rmtree(folder)
+        # The first stretch is for warming up.
+        saving = [(first + i + 1) % SAVE_STEPS == 0 for i in range(len(times))]
+        return times[SAVE_STEPS - 1 :], saving[SAVE_STEPS - 1 :]
+
+    def stall(self):
+        times, saving = self._steps()
+        plain = statistics.median(t for t, saves in zip(times, saving) if not saves)
+        return max(0.0, statistics.median(t for t, saves in zip(times, saving) if saves) - plain)
+
+    def loop(self):
+        times, saving = self._steps()
+        plain = statistics.median(sorted(t for t, saves in zip(times, saving) if not saves)[: len(times) // 2])
+        return max(0.0, (sum(times) - plain * len(times)) / sum(saving))
+
+    def durable(self):
+        start = time.perf_counter()
+        path = self.saver.save(self.session, os.path.join(self.folder, "durable"), global_step=int(1e6 * start))
+        if not self.flushes:
+            flush(self.folder, path)
+        return time.perf_counter() - start
+
+    def restore(self):
+        start = time.perf_counter()
+        self.saver.restore(self.session, self.path)
+        return time.perf_counter() - start
+
+
+class Orbax:
+    """JAX arrays, saved by Orbax."""
+
+    def __init__(self, size, folder):
+        import jax
+        import orbax.checkpoint as ocp
+
+        self.jax, self.ocp, self.folder = jax, ocp, folder
+        self.version = ocp.__version__
+        count = max(1, size // 4 // PARTS)
+        shapes = [count] * PARTS if size > 1e6 else [size // 4]
+        self.values = {"v%d" % i: jax.numpy.zeros(shape) for i, shape in enumerate(shapes)}
+        self.train = jax.jit(lambda values: {name: value + 1 for name, value in values.items()}, donate_argnums=0)
+        self.saver = ocp.AsyncCheckpointer(ocp.StandardCheckpointHandler())
+        self.path = os.path.join(folder, "model")
+        self._save(self.path)
+        self.saver.wait_until_finished()
+
+    def _save(self, path):
+        self.saver.save(path, args=self.ocp.args.StandardSave(self.values))
+
+    def _steps(self):
+        times, saving = [], []
+        for i in range(SAVE_STEPS * (1 + SAVES) - 1):
+            start = time.perf_counter()
+            self.values = self.jax.block_until_ready(self.train(self.values))
+            saves = (i + 1) % SAVE_STEPS == 0
+            if saves:
+                self._save(os.path.join(self.folder, "hook-%d" % i))
+            times.append(time.perf_counter() - start)
+            saving.append(saves)
+        self.saver.wait_until_finished()
+        for path in glob.glob(os.path.join(self.folder, "hook-*")):
+            shutil.rmtree(path)
+        return times[SAVE_STEPS - 1 :], saving[SAVE_STEPS - 1 :]
+
+    stall = Graph.stall
+    loop = Graph.loop
+
+    def durable(self):
+        path = os.path.join(self.folder, "durable")
+        start = time.perf_counter()
+        self._save(path)
+        self.saver.wait_until_finished()
+        taken = time.perf_counter() - start
+        shutil.rmtree(path)
+        return taken
+
+    def restore(self):
+        start = time.perf_counter()
+        like = self.jax.tree.map(self.ocp.utils.to_shape_dtype_struct, self.values)
+        self.values = self.jax.block_until_ready(
+            self.saver.restore(self.path, args=self.ocp.args.StandardRestore(like))
+        )
+        return time.perf_counter() - start
+
+
+def main():
+    target, size = sys.argv[1], int(sys.argv[2])
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints must not look like an answer
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        worker = Orbax(size, folder) if target == "orbax" else Graph(target, size, folder)
+        print(worker.version, file=answers, flush=True)
+        for line in sys.stdin:
+            print(getattr(worker, line.strip())(), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    np.random.seed(0)
+    main()

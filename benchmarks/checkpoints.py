@@ -1,0 +1,116 @@
+"""Times saving and restoring beside TensorFlow's Saver and Orbax: the same values, in one run, on one machine.
+
+    make bench-checkpoints
+    make bench-checkpoints BENCH="--targets monitored tf1 --rounds 15"
+
+The targets take turns as in `run.py`. What is printed is markdown, for docs/performance.md.
+"""
+
+import argparse
+import functools
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from environments import python_for
+from run import NAMES, processor, table, take_turns
+
+WORKER = Path(__file__).resolve().parent / "checkpoint_worker.py"
+TARGETS = {"monitored": NAMES["monitored"], "tf2": NAMES["tf2"], "tf1": NAMES["tf1"], "orbax": "Orbax"}
+SIZES = {"10 kB": 10_000, "100 MB": 100_000_000, "800 MB": 800_000_000}
+WHAT = {
+    "stall": ("what the step that saves takes longer", ["10 kB", "100 MB"]),
+    "loop": ("what a save adds to the loop in all", ["10 kB", "100 MB"]),
+    "durable": ("a save, until it is on the disk", ["10 kB", "100 MB"]),
+    "restore": ("a restore", ["10 kB", "100 MB", "800 MB"]),
+}
+
+
+class Worker:
+    """A `checkpoint_worker.py` in its process."""
+
+    def __init__(self, target: str, size: str) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - `close` closes it
+        self._process = subprocess.Popen(
+            [python_for(target), "-W", "ignore", str(WORKER), target, str(SIZES[size])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        self.version = self._answer()
+
+    def seconds(self, what: str) -> float:
+        """Has something done, and returns the seconds that it took."""
+        assert self._process.stdin is not None
+        print(what, file=self._process.stdin, flush=True)
+        return float(self._answer())
+
+    def close(self) -> None:
+        """Lets the process end, and waits for it."""
+        self._process.communicate()
+        self._errors.close()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            self._process.wait()
+            self._errors.seek(0)
+            raise RuntimeError((self._errors.read().strip().splitlines() or ["it ended without a word"])[-1])
+        return line
+
+
+def usable(targets: list[str]) -> list[str]:
+    """Tries each target, says what it found, and returns those that work."""
+    found = []
+    for target in targets:
+        try:
+            worker = Worker(target, "10 kB")
+        except RuntimeError as error:
+            print(f"- {TARGETS[target]}: skipped: {error}")
+        else:
+            worker.close()
+            found.append(target)
+            print(f"- {TARGETS[target]}: {worker.version}")
+    return found
+
+
+def time_size(targets: list[str], size: str, rounds: int) -> None:
+    """Times everything for one size, and prints the tables."""
+    workers: dict[str, Worker] = {}
+    try:
+        for target in targets:
+            workers[target] = Worker(target, size)
+        for what, (title, sizes) in WHAT.items():
+            if size in sizes:
+                takes = {TARGETS[t]: functools.partial(worker.seconds, what) for t, worker in workers.items()}
+                times = take_turns(takes, rounds, f"{size}: {what}")
+                print(
+                    f"\n{table(f'{size}: {title}', 'ms', times, {'× monitored': lambda row: 'monitored'})}", flush=True
+                )
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Time saving and restoring beside TensorFlow and Orbax.")
+    option = parser.add_argument
+    option("--sizes", nargs="+", choices=SIZES, default=[*SIZES], metavar="SIZE", help=", ".join(SIZES))
+    option("--targets", nargs="+", choices=TARGETS, default=[*TARGETS], metavar="TARGET", help=", ".join(TARGETS))
+    option("--rounds", type=int, default=9, help="default: 9")
+    args = parser.parse_args()
+    print(f"{processor()}, {os.cpu_count()} processors, Python {platform.python_version()}, {args.rounds} rounds\n")
+    targets = usable(args.targets)
+    for size in args.sizes:
+        time_size(targets, size, args.rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
