@@ -24,6 +24,7 @@ from monitored._plan.lower import NeedHost, NeedStatic, lower_segment
 from monitored._plan.plan import Segment
 from monitored._run.activity import activity
 from monitored._run.counters import counters_of, without_counters
+from monitored._run.executables import ExecutableCache, default_folder
 from monitored._run.host import HostContext
 from monitored._run.store import StateStore, uninitialized
 
@@ -47,6 +48,7 @@ class CompiledSegments:
     def __init__(self, store: StateStore) -> None:
         self.store = store
         self.compiles = 0
+        self._kept = ExecutableCache(default_folder(), store.device)
         self._lock = threading.Lock()
         self._compiling = threading.Lock()
         self._by_effects: dict[frozenset[Operation], list[CompiledSegment]] = {}
@@ -91,10 +93,14 @@ class CompiledSegments:
             return _step_by_step(lower_segment(segment, statics), self.store.device)
         with self._compiling, jax.enable_x64(True), jax.default_device(self.store.device):
             state = [_abstract(self.store.values[op]) for op in (*segment.updates, *segment.reads)]
-            donated = tuple(range(len(segment.updates)))
-            function = jax.jit(lower_segment(segment, statics), donate_argnums=donated, keep_unused=True)
-            executable = function.lower(*state, *(_abstract(value) for value in inputs)).compile()
-        self.compiles += 1
+            taken = [*state, *(_abstract(value) for value in inputs)]
+
+            def lower() -> Any:
+                donated = tuple(range(len(segment.updates)))
+                return jax.jit(lower_segment(segment, statics), donate_argnums=donated, keep_unused=True).lower(*taken)
+
+            executable, made = self._kept.get(segment, statics, taken, lower)
+        self.compiles += made
         return executable
 
 
