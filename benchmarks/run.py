@@ -7,7 +7,7 @@ The targets take turns in short rounds (A B C A B C ...), each in a process of i
 others use can drift by half within a minute: a time here is a median over the rounds, and a ratio is the
 median of the ratios within each round. What is printed is markdown, for docs/performance.md.
 
-A new model is a new file in models/.
+A new model is a new file in models/; worker.py says what it has to hold.
 """
 
 import argparse
@@ -27,7 +27,8 @@ from typing import Any
 from environments import python_for
 
 HERE = Path(__file__).resolve().parent
-MODELS = sorted(path.stem for path in (HERE / "models").glob("*.py"))
+SMALLEST = "linear"  # the model whose steps are next to nothing but machinery
+MODELS = sorted((path.stem for path in (HERE / "models").glob("*.py")), key=lambda stem: (stem != SMALLEST, stem))
 NAMES = {"jax": "jax", "monitored": "monitored", "tf2": "TensorFlow 2", "tf1": "TensorFlow 1.15"}
 MODULES = {"jax": "jax", "monitored": "monitored", "tf2": "tensorflow", "tf1": "tensorflow"}
 WAYS = {
@@ -74,6 +75,12 @@ class Worker:
         assert self._process.stdin is not None
         print(steps, file=self._process.stdin, flush=True)
         return float(self._answer()) / steps
+
+    def peak_memory(self) -> float:
+        """Returns the most memory that the process has held, in bytes."""
+        assert self._process.stdin is not None
+        print("peak", file=self._process.stdin, flush=True)
+        return float(self._answer())
 
     def close(self) -> None:
         """Lets the process end, and waits for it."""
@@ -142,21 +149,43 @@ def table(title: str, unit: str, times: Times, bases: Bases = BASES) -> str:
     return "\n".join(f"| {line} |" for line in (head, rule, *body))
 
 
-def time_steps(pythons: Pythons, model: str, rounds: int) -> str:
-    """Times the training steps of one model: each target, with and without hooks."""
+def matrix(title: str, pythons: Pythons, values: Mapping[str, Mapping[str, float]]) -> str:
+    """Formats one number for each model and target."""
+    lines = [
+        f"| {title} | {' | '.join(NAMES[target] for target in pythons)} |",
+        f"| --- |{' ---: |' * len(pythons)}",
+    ]
+    for model, of_targets in values.items():
+        lines.append(f"| {model} | {' | '.join(f'{of_targets[target]:.4g}' for target in pythons)} |")
+    return "\n".join(lines)
+
+
+def time_steps(pythons: Pythons, model: str, rounds: int) -> tuple[str, dict[str, float]]:
+    """Times the training steps of one model: each target, with and without hooks.
+
+    Returns:
+        The table, and each target's peak memory in the fullest way, in MB.
+    """
     rows = [Row(target, way) for target in pythons for way in ways(target)]
-    return table(f"{model}: one step", "µs", time_rows(pythons, rows, model, rounds))
+    times, peaks = time_rows(pythons, rows, model, rounds)
+    megabytes = {target: peaks[Row(target, ways(target)[-1])] / 1e6 for target in pythons}
+    return table(f"{model}: one step", "µs", times), megabytes
 
 
 def time_hooks(pythons: Pythons, rounds: int) -> str:
     """Times what hooks cost that are not due."""
     rows = [Row(target, hooks) for target in pythons if target != "jax" for hooks in ("0", "4", "20")]
     bases: Bases = {"× 0 hooks": lambda row: Row(row.target, "0"), "× monitored": BASES["× monitored"]}
-    return table(f"{MODELS[0]}: hooks that are not due", "µs", time_rows(pythons, rows, MODELS[0], rounds), bases)
+    times, _ = time_rows(pythons, rows, SMALLEST, rounds)
+    return table(f"{SMALLEST}: hooks that are not due", "µs", times, bases)
 
 
-def time_rows(pythons: Pythons, rows: Iterable[Row], model: str, rounds: int) -> Times:
-    """Times the training steps of one model."""
+def time_rows(pythons: Pythons, rows: Iterable[Row], model: str, rounds: int) -> tuple[Times, dict[Row, float]]:
+    """Times the training steps of one model.
+
+    Returns:
+        The times, and the peak memory of each row's process in bytes.
+    """
     workers: dict[Row, Worker] = {}
     takes: Takes = {}
     try:
@@ -165,22 +194,27 @@ def time_rows(pythons: Pythons, rows: Iterable[Row], model: str, rounds: int) ->
             workers[row].seconds_per_step(10)
             steps = max(5, int(SECONDS_PER_ROUND / workers[row].seconds_per_step(10)))
             takes[row] = functools.partial(workers[row].seconds_per_step, steps)
-        return take_turns(takes, rounds, model)
+        times = take_turns(takes, rounds, model)
+        return times, {row: worker.peak_memory() for row, worker in workers.items()}
     finally:
         for worker in workers.values():
             worker.close()
 
 
-def time_first_step(pythons: Pythons, rounds: int) -> str:
+def time_first_steps(pythons: Pythons, models: Iterable[str], rounds: int) -> str:
     """Times what a user waits for: from the start of the process to the end of the first step."""
 
-    def take(row: Row) -> float:
-        worker = Worker(pythons[row.target], row, MODELS[0])
+    def take(row: Row, model: str) -> float:
+        worker = Worker(pythons[row.target], row, model)
         worker.close()
         return worker.seconds_to_first_step
 
-    takes = {row: functools.partial(take, row) for row in (Row(t, ways(t)[-1]) for t in pythons)}
-    return table(f"{MODELS[0]}: start to first step", "ms", take_turns(takes, rounds, "first step"))
+    found: dict[str, dict[str, float]] = {}
+    for model in models:
+        takes = {row: functools.partial(take, row, model) for row in (Row(t, ways(t)[-1]) for t in pythons)}
+        times = take_turns(takes, rounds, f"{model}: start to first step")
+        found[model] = {row.target: statistics.median(taken) for row, taken in times.items()}
+    return matrix("start to first step, s", pythons, found)
 
 
 def time_import(pythons: Pythons, rounds: int) -> str:
@@ -210,7 +244,7 @@ def usable(targets: Iterable[str], chosen: Pythons) -> tuple[dict[str, str], lis
     for target in targets:
         try:
             python = chosen.get(target) or python_for(target)
-            worker = Worker(python, Row(target, ways(target)[-1]), MODELS[0])
+            worker = Worker(python, Row(target, ways(target)[-1]), SMALLEST)
         except RuntimeError as error:
             lines.append(f"- {NAMES[target]}: skipped: {error}")
         else:
@@ -234,18 +268,24 @@ def main() -> int:
     option("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL", help=", ".join(MODELS))
     option("--targets", nargs="+", choices=NAMES, default=[*NAMES], metavar="TARGET", help=", ".join(NAMES))
     option("--rounds", type=int, default=9, help="default: 9")
+    option("--start-rounds", type=int, default=3, help="of starts to the first step; 0 leaves them out; default: 3")
     option("--python", nargs="+", default=[], metavar="TARGET=PATH", help="interpreters to use as they are")
     args = parser.parse_args()
 
     pythons, lines = usable(args.targets, dict(choice.split("=", 1) for choice in args.python))
     print(f"{processor()}, {os.cpu_count()} processors, Python {platform.python_version()}, {args.rounds} rounds\n")
     print("\n".join(lines))
+    print(f"\nload average {os.getloadavg()[0]:.1f}")
+    peaks: dict[str, dict[str, float]] = {}
     for model in args.models:
-        print(f"\n{time_steps(pythons, model, args.rounds)}", flush=True)
-    if set(pythons) - {"jax"}:
+        text, peaks[model] = time_steps(pythons, model, args.rounds)
+        print(f"\n{text}", flush=True)
+    print(f"\n{matrix('peak memory, MB', pythons, peaks)}", flush=True)
+    if set(pythons) - {"jax"} and SMALLEST in args.models:
         print(f"\n{time_hooks(pythons, args.rounds)}", flush=True)
-    print(f"\n{time_first_step(pythons, args.rounds)}", flush=True)
-    print(f"\n{time_import(pythons, args.rounds)}", flush=True)
+    if args.start_rounds:
+        print(f"\n{time_first_steps(pythons, args.models, args.start_rounds)}", flush=True)
+        print(f"\n{time_import(pythons, args.rounds)}", flush=True)
     return 0 if "monitored" in pythons or "monitored" not in args.targets else 1
 
 

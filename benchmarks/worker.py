@@ -3,15 +3,26 @@
     python worker.py TARGET WAY MODEL
 
 `run.py` starts it. WAY is "session", or the number of hooks of a monitored session. It trains one step and writes the
-target's version; then, for each number read, it trains that many steps and writes the seconds they took. The targets
-differ in the module that they import, and in nothing else. As TensorFlow 1.15 is one of them, this file and the models
-are Python 3.7.
+target's version; then, for each number read, it trains that many steps and writes the seconds they took, and for "peak"
+it writes the most memory that it has held, in bytes. The targets differ in the module that they import, and in nothing
+else. As TensorFlow 1.15 is one of them, this file and the models are Python 3.7.
+
+A model is a module with
+
+    batches(rng)      the batches that the steps go round, each with a value for each placeholder
+    build(tf)         the placeholders and the loss, in TensorFlow 1's API
+    build_jax(rng)    the parameters and the loss, a function of them and a batch, in bare JAX; where the loss takes and
+                      gives something else beside the parameters, that too
+    optimizer(tf)     the optimizer, if it is not Adam; then also
+    step_jax(rng)     the state and the step in bare JAX, in place of `build_jax`
+    host_jax()        what the host does with a batch before each step in bare JAX, if anything
 """
 
 import contextlib
 import importlib
 import itertools
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -67,8 +78,9 @@ def train_graph(target, way, model):
     tf, version = load(target)
     tf.logging.set_verbosity(tf.logging.ERROR)
     placeholders, loss = model.build(tf)
-    optimizer = tf.train.AdamOptimizer(LEARNING_RATE)
-    train_op = optimizer.minimize(loss, global_step=tf.train.get_or_create_global_step())
+    optimizer = model.optimizer(tf) if hasattr(model, "optimizer") else tf.train.AdamOptimizer(LEARNING_RATE)
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        train_op = optimizer.minimize(loss, global_step=tf.train.get_or_create_global_step())
     updated_last = tf.trainable_variables()[-1]
     feeds = itertools.cycle([dict(zip(placeholders, batch)) for batch in model.batches(np.random.RandomState(0))])
 
@@ -86,27 +98,45 @@ def train_graph(target, way, model):
 def train_jax(model):
     """Yields `train(steps)` for the step that a JAX user would write by hand, and JAX's version."""
     import jax
-    import optax
 
     rng = np.random.RandomState(0)
-    params, loss = model.build_jax(rng)
-    optimizer = optax.adam(LEARNING_RATE)
-
-    def step(params, opt_state, *batch):
-        updates, opt_state = optimizer.update(jax.grad(loss)(params, *batch), opt_state)
-        return optax.apply_updates(params, updates), opt_state
-
-    step = jax.jit(step, donate_argnums=(0, 1))
+    state, step = model.step_jax(rng) if hasattr(model, "step_jax") else adam_step(*model.build_jax(rng))
     batches = itertools.cycle(model.batches(rng))
-    state = (params, optimizer.init(params))
+    arrange = model.host_jax() if hasattr(model, "host_jax") else None
 
     def train(steps):
         nonlocal state
         for _ in range(steps):
-            state = step(*state, *next(batches))
+            batch = next(batches)
+            state = step(state, *(batch if arrange is None else arrange(batch)))
         jax.block_until_ready(state)
 
     yield train, jax.__version__
+
+
+def adam_step(params, loss, aux=None):
+    """Returns the state, and the step as a function of it and a batch, for a loss that Adam makes smaller."""
+    import jax
+    import optax
+
+    optimizer = optax.adam(LEARNING_RATE)
+
+    def step(state, *batch):
+        params, opt_state, aux = state
+        if aux is None:
+            gradients = jax.grad(loss)(params, *batch)
+        else:
+            gradients, aux = jax.grad(loss, has_aux=True)(params, aux, *batch)
+        updates, opt_state = optimizer.update(gradients, opt_state)
+        return optax.apply_updates(params, updates), opt_state, aux
+
+    return (params, optimizer.init(params), aux), jax.jit(step, donate_argnums=0)
+
+
+def peak_memory():
+    """Returns the most memory that the process has held, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def main():
@@ -118,6 +148,9 @@ def main():
         train(1)
         print(version, file=answers, flush=True)
         for line in sys.stdin:
+            if line.strip() == "peak":
+                print(peak_memory(), file=answers, flush=True)
+                continue
             start = time.perf_counter()
             train(int(line))
             print(time.perf_counter() - start, file=answers, flush=True)

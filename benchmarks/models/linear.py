@@ -14,9 +14,14 @@ def build(tf):
     """Returns the placeholders and the loss, in TensorFlow 1's API."""
     x = tf.placeholder(tf.float32, [None, INPUTS])
     y = tf.placeholder(tf.float32, [None, 1])
+    return (x, y), loss(tf, x, y)
+
+
+def loss(tf, x, y):
+    """Returns the loss on a batch, in TensorFlow 1's API."""
     w = tf.get_variable("w", [INPUTS, 1])
     b = tf.get_variable("b", [1], initializer=tf.zeros_initializer())
-    return (x, y), tf.reduce_mean(tf.square(tf.matmul(x, w) + b - y))
+    return tf.reduce_mean(tf.square(tf.matmul(x, w) + b - y))
 
 
 def build_jax(rng):

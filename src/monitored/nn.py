@@ -9,6 +9,9 @@ from monitored._ops.activations import (
     bias_add, crelu, elu, leaky_relu, log_softmax, relu, relu6, selu, sigmoid, softmax, softplus, softsign, swish,
     tanh,
 )
+from monitored._ops.candidate_sampling import (
+    compute_accidental_hits, log_uniform_candidate_sampler, nce_loss, sampled_softmax_loss, uniform_candidate_sampler,
+)
 from monitored._ops.conv1d import atrous_conv2d, conv1d, conv1d_transpose, convolution
 from monitored._ops.convolution import (
     conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose, conv3d, conv3d_transpose,
@@ -38,6 +41,7 @@ __all__ = [
     "batch_normalization",
     "bias_add",
     "bidirectional_dynamic_rnn",
+    "compute_accidental_hits",
     "conv1d",
     "conv1d_transpose",
     "conv2d",
@@ -61,6 +65,7 @@ __all__ = [
     "leaky_relu",
     "local_response_normalization",
     "log_softmax",
+    "log_uniform_candidate_sampler",
     "lrn",
     "max_pool",
     "max_pool1d",
@@ -68,10 +73,12 @@ __all__ = [
     "max_pool3d",
     "max_pool_v2",
     "moments",
+    "nce_loss",
     "relu",
     "relu6",
     "relu_layer",
     "rnn_cell",
+    "sampled_softmax_loss",
     "selu",
     "separable_conv2d",
     "sigmoid",
@@ -87,6 +94,7 @@ __all__ = [
     "swish",
     "tanh",
     "top_k",
+    "uniform_candidate_sampler",
     "weighted_cross_entropy_with_logits",
     "xw_plus_b",
     "zero_fraction",
