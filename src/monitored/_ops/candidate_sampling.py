@@ -33,7 +33,7 @@ from monitored._ops.linalg import matmul
 from monitored._ops.nn import embedding_lookup
 from monitored._ops.random import get_seed
 from monitored._ops.reductions import reduce_sum
-from monitored._ops.rules import misfit, scope
+from monitored._ops.rules import misfit, scope, with_rank
 from monitored._ops.training import sorted_with_places
 
 __all__ = [
@@ -180,10 +180,8 @@ def _accidental_hits(context: Any, op: Operation, true_classes: Any, sampled: An
 
 
 def _sample_shapes(op: Operation) -> list[TensorShape]:
-    attrs, true_shape = op._attrs, op.inputs[0].shape
-    if true_shape.ndims not in (None, 2):
-        raise misfit(op, f"Shape must be rank 2 but is rank {true_shape.ndims}")
-    rows, columns = (None, None) if true_shape.ndims is None else true_shape.sizes
+    attrs = op._attrs
+    rows, columns = with_rank(op, 0, 2)
     if columns not in (None, attrs["num_true"]):
         raise misfit(op, f"true_classes must have num_true columns, expected: {attrs['num_true']} was: {columns}")
     sampled = TensorShape([attrs["num_sampled"]])
