@@ -8,9 +8,9 @@ planned again with that value computed beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 import jax
@@ -25,6 +25,7 @@ from monitored._graph.func_graph import FuncGraph
 from monitored._graph.graph import Graph
 from monitored._graph.opdef import ShapesVary, StaticNeeded
 from monitored._graph.operation import Operation, Tensor
+from monitored._plan.alike import Alike, Differentiation, Pullback, trace, with_replaced
 from monitored._plan.build import is_foldable
 from monitored._plan.guard import Guard
 from monitored._plan.plan import Segment
@@ -72,6 +73,7 @@ def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> 
         scope = Lowering(values, static, state, boundary=frozenset(segment.inputs), given=None)
         scope.differentiated = differentiated(segment.ops)
         scope.replaced.update(guard.replaced())
+        scope.alike = Alike()
         scope.run(segment.ops)
         guard.select(scope, at_start)
         outputs = []
@@ -84,19 +86,6 @@ def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> 
 
     function.__name__ = f"segment_{segment.ops[-1].name.rpartition('/')[2] if segment.ops else 'reads'}"
     return function
-
-
-@dataclass(frozen=True, slots=True)
-class Differentiation:
-    """How an operation is differentiated in a segment, by all of its gradients there together.
-
-    Attributes:
-        wrt: The positions of the inputs whose gradients are wanted.
-        given: The positions of the outputs whose gradients are given.
-    """
-
-    wrt: tuple[int, ...]
-    given: tuple[int, ...]
 
 
 def differentiated(ops: Sequence[Operation]) -> dict[Operation, Differentiation]:
@@ -123,6 +112,7 @@ class Lowering:
         differentiated: Operations with gradients among the operations being lowered.
         differentiating: Whether what is being lowered will be differentiated by JAX.
         replaced: Functions that take the place of some operations' lowerings.
+        alike: What traces operations that are alike once, if that can be done here.
     """
 
     def __init__(
@@ -139,12 +129,13 @@ class Lowering:
         self.differentiated: dict[Operation, Differentiation] = {}
         self.differentiating = False
         self.replaced: dict[Operation, Callable[[Lowering], Sequence[Array]]] = {}
+        self.alike: Alike | None = None
         self._boundary = boundary
         self._outer = given
         self._known: dict[Tensor, np.ndarray[Any, Any]] = {}
         self._constants: dict[Tensor, Any] = {}  # what the graph alone tells of tensors, or None
         self._foldable: dict[Tensor, bool] = {}  # whether the host can compute tensors from the boundary
-        self._pullbacks: dict[Operation, Any] = {}
+        self._pullbacks: dict[Operation, Pullback] = {}
 
     def run(self, ops: Sequence[Operation]) -> None:
         """Lowers operations in order."""
@@ -276,35 +267,26 @@ class Lowering:
         differentiation = self.differentiated.get(op)
         if op.type == "VJP" and differentiation is None and _forward_of(op) in self._pullbacks:
             return self._pulled_back(op)
-        call, arguments = self._function(op), self._arguments(op)
-        if differentiation is None:
-            outputs, updates = call(arguments)
-            self.state.update(updates)
-            return outputs
-        wrt, given = differentiation.wrt, differentiation.given
-
-        def differentiable(*chosen: Array) -> tuple[list[Array], tuple[Sequence[Array], State]]:
-            with self._differentiating():
-                outputs, updates = call(_with(arguments, wrt, chosen))
-            return [outputs[i] for i in given], (outputs, updates)
-
-        primals = [jnp.asarray(arguments[i]) for i in wrt]
-        results, pullback, (outputs, updates) = jax.vjp(differentiable, *primals, has_aux=True)
-        self._pullbacks[op] = pullback, results
+        arguments = self._arguments(op)
+        if op.type == "VJP" or bodies_of(op):
+            with self._differentiating(differentiation is not None):
+                outputs, updates, pullback = trace(self._function(op), arguments, differentiation)
+        else:
+            traced = trace if self.alike is None else partial(self.alike.trace, _kind(op))
+            outputs, written, pullback = traced(_meaning(op), self._with_stream(op, arguments), differentiation)
+            updates = _updates(op, written)
+        if pullback is not None:
+            self._pullbacks[op] = pullback
         self.state.update(updates)
         return outputs
 
     def _pulled_back(self, op: Operation) -> Sequence[Array]:
         """A gradient by the pullback that was kept, which may serve several gradients of the operation."""
         forward = _forward_of(op)
-        pullback, results = self._pullbacks[forward]
         differentiation = self.differentiated[forward]
         received = dict(zip(op._attrs["given"], op.inputs[_count_forward_inputs(op) :], strict=True))
-        gradients = pullback(
-            [
-                jnp.asarray(self.value(received[i])) if i in received else jnp.zeros(result.shape, result.dtype)
-                for i, result in zip(differentiation.given, results, strict=True)
-            ]
+        gradients = self._pullbacks[forward](
+            [self.value(received[i]) if i in received else None for i in differentiation.given]
         )
         by_position = dict(zip(differentiation.wrt, gradients, strict=True))
         return [by_position[i] for i in op._attrs["wrt"]]
@@ -313,33 +295,21 @@ class Lowering:
         """An operation as a pure function of its input values, giving outputs and new values of state."""
         if op.type == "VJP":
             return self._gradient_function(op)
-        definition = op.op_def
-        lower = definition.lower
-        assert lower is not None
         if bodies_of(op):
+            lower = op.op_def.lower
+            assert lower is not None
             return lambda values: lower(self, op, values)
-        attrs = {name: op._attrs[name] for name in definition.lower_attrs}
-        stream = self.state[op] if definition.random else None
+        meaning, stream = _meaning(op), self._with_stream(op, [])
 
         def call(values: list[Array]) -> tuple[Sequence[Array], State]:
-            updates: State = {}
-            if definition.overwrites:
-                values = values[len(definition.updates) :]
-            if stream is not None:
-                key = jax.random.fold_in(jax.random.wrap_key_data(stream[:2]), stream[2])
-                updates[op] = stream.at[2].add(1)
-                values = [key, *values]
-            result = lower(*values, **attrs)
-            outputs = [*result] if isinstance(result, (tuple, list)) else [result]
-            if definition.updates:
-                for position, value in zip(definition.updates, outputs, strict=True):
-                    variable = variable_of(op.inputs[position])
-                    _check_keeps_shape(op, variable._outputs[0], value)
-                    updates[variable] = _as_declared(value, variable._outputs[0])
-                outputs = outputs[: len(op._outputs)]
-            return [_as_declared(v, t) for v, t in zip(outputs, op._outputs, strict=True)], updates
+            outputs, written = meaning([*values, *stream])
+            return outputs, _updates(op, written)
 
         return call
+
+    def _with_stream(self, op: Operation, arguments: list[Array]) -> list[Array]:
+        """The arguments of an operation's `_meaning`."""
+        return [*arguments, self.state[op]] if op.op_def.random else arguments
 
     def _arguments(self, op: Operation) -> list[Array]:
         definition = op.op_def
@@ -394,7 +364,7 @@ class Lowering:
 
             def run(*chosen: Array) -> list[Array]:
                 with self._differentiating():
-                    outputs, _ = function(_with(inputs, wrt, chosen))
+                    outputs, _ = function(with_replaced(inputs, wrt, chosen))
                 return [outputs[i] for i in given]
 
             cotangents = [jnp.asarray(v) for v in values[count:]]
@@ -409,8 +379,8 @@ class Lowering:
         return scope
 
     @contextmanager
-    def _differentiating(self) -> Iterator[None]:
-        before, self.differentiating = self.differentiating, True
+    def _differentiating(self, really: bool = True) -> Iterator[None]:
+        before, self.differentiating = self.differentiating, self.differentiating or really
         try:
             yield
         finally:
@@ -440,11 +410,59 @@ def _count_forward_inputs(op: Operation) -> int:
     return len(op.inputs) - len(op._attrs["given"])
 
 
-def _with(values: list[Array], positions: Sequence[int], chosen: Sequence[Array]) -> list[Array]:
-    replaced = list(values)
-    for position, value in zip(positions, chosen, strict=True):
-        replaced[position] = value
-    return replaced
+def _meaning(op: Operation) -> Callable[[list[Array]], tuple[Sequence[Array], list[Array]]]:
+    """An operation without bodies as a function, which follows from its `_kind`.
+
+    Returns:
+        From the values of its inputs, and its random stream if it has one, to its outputs, and the new values of the
+        variables that it changes and of the stream.
+    """
+    definition, types = op.op_def, [tensor.dtype for tensor in op._outputs]
+    lower = definition.lower
+    assert lower is not None
+    attrs = {name: op._attrs[name] for name in definition.lower_attrs}
+
+    def meaning(values: list[Array]) -> tuple[Sequence[Array], list[Array]]:
+        written: list[Array] = []
+        if definition.random:
+            *values, stream = values
+            key = jax.random.fold_in(jax.random.wrap_key_data(stream[:2]), stream[2])
+            values, written = [key, *values], [stream.at[2].add(1)]
+        if definition.overwrites:
+            values = values[len(definition.updates) :]
+        result = lower(*values, **attrs)
+        outputs = [*result] if isinstance(result, (tuple, list)) else [result]
+        if definition.updates:
+            written, outputs = [*outputs[: len(definition.updates)], *written], outputs[: len(types)]
+        return [_as_declared(value, dtype) for value, dtype in zip(outputs, types, strict=True)], written
+
+    return meaning
+
+
+def _kind(op: Operation) -> Hashable:
+    """What an operation's `_meaning` follows from."""
+    definition = op.op_def
+    attrs = [_fixed(op._attrs[name]) for name in definition.lower_attrs]
+    return definition, *attrs, *[tensor.dtype.as_datatype_enum for tensor in op._outputs]
+
+
+def _fixed(value: Any) -> Hashable:
+    """A value that equals only what is the same, as 1 is not True and 0.0 not -0.0."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_fixed, value))
+    return type(value), value.hex() if isinstance(value, float) else value
+
+
+def _updates(op: Operation, written: list[Array]) -> State:
+    """The new values of state that an operation's `_meaning` gave."""
+    updates: State = {}
+    for position, value in zip(op.op_def.updates, written, strict=False):
+        variable = variable_of(op.inputs[position])
+        _check_keeps_shape(op, variable._outputs[0], value)
+        updates[variable] = _as_declared(value, variable._outputs[0].dtype)
+    if op.op_def.random:
+        updates[op] = written[-1]
+    return updates
 
 
 def _check_keeps_shape(op: Operation, variable: Tensor, value: Array) -> None:
@@ -457,9 +475,9 @@ def _check_keeps_shape(op: Operation, variable: Tensor, value: Array) -> None:
         )
 
 
-def _as_declared(value: Array, tensor: Tensor) -> Array:
+def _as_declared(value: Array, dtype: dtypes.DType) -> Array:
     """The value with the type that the graph promises."""
-    wanted = np.dtype(tensor.dtype.as_numpy_dtype)
+    wanted = np.dtype(dtype.as_numpy_dtype)
     value = jnp.asarray(value) if not hasattr(value, "dtype") else value
     # A handle is what its operation makes of it.
-    return value if value.dtype == wanted or tensor.dtype == dtypes.resource else jnp.asarray(value, wanted)
+    return value if value.dtype == wanted or dtype == dtypes.resource else jnp.asarray(value, wanted)
