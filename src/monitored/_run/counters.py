@@ -67,7 +67,7 @@ def counters_of(segment: Segment) -> list[Counter]:
     for place, tensor in enumerate(segment.outputs):
         variable = variable_read_by(tensor, segment.inputs)
         if variable is not None and variable in segment.updates and tensor.dtype.is_integer:
-            added = _added_to(variable, segment)
+            added = added_to(variable, segment)
             if added is not None:
                 found.append(Counter(variable, place, segment.updates.index(variable), added))
     return found
@@ -79,8 +79,16 @@ def without_counters(segment: Segment, counters: list[Counter]) -> Segment:
     return replace(segment, outputs=tuple(t for i, t in enumerate(segment.outputs) if i not in places))
 
 
-def _added_to(variable: Operation, segment: Segment) -> int | None:
-    """What a segment adds to a scalar variable, if a constant is all that it does to it."""
+def added_to(variable: Operation, segment: Segment) -> int | None:
+    """What a segment adds to a scalar variable, if a constant is all that it does to it.
+
+    Args:
+        variable: The variable.
+        segment: The segment.
+
+    Returns:
+        The constant; None if it does something else.
+    """
     writers = [op for op in segment.ops if variable in effects_of(op, frozenset(segment.inputs)).writes]
     if len(writers) != 1 or writers[0].type not in _SIGNS:
         return None

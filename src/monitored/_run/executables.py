@@ -62,7 +62,12 @@ class ExecutableCache:
         self._digests: dict[Operation, bytes | None] = {}  # None for one that depends on a Python function
 
     def get(
-        self, segment: Segment, statics: Iterable[Any], shapes: Iterable[Any], lower: Callable[[], Any]
+        self,
+        segment: Segment,
+        statics: Iterable[Any],
+        shapes: Iterable[Any],
+        lower: Callable[[], Any],
+        kind: str = "step",
     ) -> tuple[Any, bool]:
         """The executable of a segment.
 
@@ -71,6 +76,7 @@ class ExecutableCache:
             statics: The values of its static tensors.
             shapes: What it takes: a `jax.ShapeDtypeStruct` for each argument.
             lower: Gives the `jax.stages.Lowered`, if the executable has to be made.
+            kind: What is made of the segment, which tells it from what else is made of it.
 
         Returns:
             The executable, and whether it was made now.
@@ -79,7 +85,7 @@ class ExecutableCache:
             return lower().compile(), True
         began = time.perf_counter()
         parts = self._content(segment, statics, shapes)
-        path = None if parts is None else self._path(parts)
+        path = None if parts is None else self._path([kind.encode(), *parts])
         found = None if path is None else self._load(path)
         if found is not None:
             return found, False

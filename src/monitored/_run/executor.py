@@ -85,6 +85,11 @@ class PlanRunner:
         whole = isinstance(only, SegmentRunner) and only.takes_and_gives(plan.feeds, plan.fetches)
         self._only: Any = only if whole else None
 
+    @property
+    def only_segment(self) -> Segment | None:
+        """The segment that is all there is to do; None if there is more."""
+        return None if self._only is None else self._only.segment
+
     def run(self, feeds: list[Any], cancellation: Cancellation | None = None) -> list[Any]:
         """Carries the plan out.
 

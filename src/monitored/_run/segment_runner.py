@@ -9,6 +9,7 @@ and one executable serves both.
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final
@@ -20,13 +21,14 @@ from monitored import errors
 from monitored._graph.effects import bodies_of, effects_of
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.build import in_program_order
+from monitored._plan.loop import loop_of
 from monitored._plan.lower import NeedHost, NeedStatic, lower_segment
 from monitored._plan.plan import Segment
 from monitored._run.activity import activity
 from monitored._run.counters import counters_of, without_counters
 from monitored._run.executables import ExecutableCache, default_folder
 from monitored._run.host import HostContext
-from monitored._run.store import StateStore, uninitialized
+from monitored._run.store import StateStore
 
 Values = dict[Tensor, Any]
 
@@ -96,10 +98,38 @@ class CompiledSegments:
             taken = [*state, *(_abstract(value) for value in inputs)]
 
             def lower() -> Any:
-                donated = tuple(range(len(segment.updates)))
-                return jax.jit(lower_segment(segment, statics), donate_argnums=donated, keep_unused=True).lower(*taken)
+                return _lowered(lower_segment(segment, statics), len(segment.updates), taken)
 
             executable, made = self._kept.get(segment, statics, taken, lower)
+        self.compiles += made
+        return executable
+
+    def compile_loop(self, segment: Segment, inputs: Sequence[Any], own: bool) -> Any:
+        """Compiles a loop around a segment without static values.
+
+        Args:
+            segment: The segment.
+            inputs: The values of its inputs.
+            own: Whether each of them holds a row for each step.
+
+        Returns:
+            The executable, which takes the number of steps between the state and the inputs.
+
+        Raises:
+            NeedStatic: If a value must be known to compile that is not.
+            NeedHost: If it cannot be one computation.
+            TypeError: If a variable's type or shape changes from step to step.
+        """
+        with self._compiling, activity("compile"), jax.enable_x64(True), jax.default_device(self.store.device):
+            state = [_abstract(self.store.values[op]) for op in (*segment.updates, *segment.reads)]
+            taken = [*state, _abstract(np.int32(0)), *(_abstract(value) for value in inputs)]
+
+            def lower() -> Any:
+                step = lower_segment(segment, ())
+                loop = loop_of(step, len(segment.updates), len(segment.reads), own)
+                return _lowered(loop, len(segment.updates), taken)
+
+            executable, made = self._kept.get(segment, (), taken, lower, f"loop {own}")
         self.compiles += made
         return executable
 
@@ -176,12 +206,7 @@ class CompiledSegment:
         return ready
 
     def _first_state(self, ready: _Ready) -> tuple[Any, ...]:
-        needed = (*ready.segment.updates, *ready.segment.reads)
-        self._store.ensure_streams(needed)
-        for op in needed:
-            if op not in self._store.values:
-                raise uninitialized(op)
-        return ready.state(self._store.values)
+        return tuple(self._store.state_of((*ready.segment.updates, *ready.segment.reads)))
 
 
 class _Ready:
@@ -213,6 +238,11 @@ class SegmentRunner:
         self._picks = [places[t] for t in self._segment.outputs]
         self._pick_all = self._picks == list(range(len(places)))
 
+    @property
+    def segment(self) -> Segment:
+        """The segment, as the plan has it."""
+        return self._segment
+
     def takes_and_gives(self, feeds: tuple[Tensor, ...], fetches: tuple[Tensor, ...]) -> bool:
         """Whether `run` takes exactly these inputs and gives exactly these outputs, in order."""
         takes = self._compiled.segment.inputs == feeds and not self._segment.static
@@ -241,6 +271,13 @@ class SegmentRunner:
         if len(outputs) == len(self._picks) and self._pick_all:
             return outputs
         return [outputs[i] for i in self._picks]
+
+
+def _lowered(function: Callable[..., Any], donated: int, taken: Sequence[Any]) -> Any:
+    with warnings.catch_warnings():
+        # A variable that changes its shape cannot have the new value where the old one was.
+        warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
+        return jax.jit(function, donate_argnums=tuple(range(donated)), keep_unused=True).lower(*taken)
 
 
 def _abstract(value: Any) -> Any:

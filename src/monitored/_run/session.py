@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from itertools import chain, islice, repeat
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from monitored import errors
 from monitored._graph import defaults
@@ -15,9 +16,11 @@ from monitored._graph.graph import Graph, get_default_graph
 from monitored._graph.operation import Tensor
 from monitored._run.cancellation import Cancellation, CancellationManager
 from monitored._run.config import check_config, check_options
+from monitored._run.counters import added_to
 from monitored._run.devices import DeviceAttributes, Placement
 from monitored._run.executor import Executor, PlanRunner
 from monitored._run.fetches import Feed, FetchMapper, flat_feeds, is_nested, signature, to_host
+from monitored._run.many_steps import StepLoop, staged
 from monitored._run.partial import PartialRuns
 from monitored._run.store import StateStore
 from monitored._run.trace import Trace, partition_graph
@@ -26,7 +29,7 @@ from monitored._run.trace import Trace, partition_graph
 class _Prepared:
     """Everything that is worked out once for a structure of fetches and a set of fed keys."""
 
-    __slots__ = ("feeds", "mapper", "runner")
+    __slots__ = ("feeds", "loop", "mapper", "runner")
 
     def __init__(self, executor: Executor, graph: Graph, fetches: Any, feed_keys: tuple[Any, ...]) -> None:
         self.mapper = FetchMapper(graph, fetches)
@@ -35,8 +38,10 @@ class _Prepared:
         if len(set(fed)) != len(fed):
             raise ValueError(f"A tensor is fed twice: {[t.name for t in fed]}")
         self.runner: PlanRunner = executor.runner(self.mapper.elements, fed)
+        self.loop: StepLoop | None = None  # for `run_steps`
 
 
+_NOTHING: Final = object()
 _live: weakref.WeakSet[BaseSession] = weakref.WeakSet()
 
 
@@ -138,6 +143,83 @@ class BaseSession:
         else:
             results = self._run_with_options(prepared.runner, values, options, run_metadata)
         return prepared.mapper.rebuild([to_host(r) for r in results] if results else results)
+
+    def run_steps(
+        self, fetches: Any, num_steps: int, feed_dict: Any = None, *, feeds: Iterable[Any] | None = None
+    ) -> Any:
+        """Runs the same fetches many times, in a loop on the device where nothing else needs the host.
+
+        What is computed is what that many calls of `run` compute; a small step takes a twentieth of the time. Steps
+        that need the host (queues, `py_func`, strings, summaries) are run one by one.
+
+            session.run_steps(train_op, 1000)
+            session.run_steps(train_op, 1000, feeds=({x: rows, y: labels} for rows, labels in batches))
+
+        Args:
+            fetches: As for `run`.
+            num_steps: How many times.
+            feed_dict: As for `run`, the same in each step.
+            feeds: Instead, an iterable of feed dictionaries with the same keys, one for each step. It may end early.
+
+        Returns:
+            What the last `run` would have returned.
+
+        Raises:
+            ValueError: If `num_steps` is not positive, both feeds are given, or dictionaries have different keys.
+            OutOfRangeError: If `feeds` has nothing left.
+            Exception: As `run`.
+        """
+        if num_steps < 1:
+            raise ValueError(f"num_steps must be at least 1, not {num_steps}.")
+        if feeds is not None and feed_dict:
+            raise ValueError("Give run_steps either a feed_dict for all steps or feeds with one for each, not both.")
+        each: Iterator[Any] = repeat(feed_dict or {}, num_steps) if feeds is None else islice(feeds, num_steps)
+        first: Any = next(each, _NOTHING)
+        if first is _NOTHING:
+            raise errors.OutOfRangeError(None, None, "run_steps: there are no feeds left.")
+        self._check_runnable(first)
+        each, result = chain([first], each), None
+        loop = None if is_nested(first) else self._loop_of(fetches, first)
+        if loop is None:
+            for feed in each:
+                result = self.run(fetches, feed)
+            return result
+        prepared, steps = loop
+        outputs: list[Any] | None = None
+        if feeds is None:
+            outputs = steps.run(num_steps, self._converted(prepared, first, first), own=False)
+            for feed in each if outputs is None else ():
+                result = self.run(fetches, feed)
+        else:
+            for some, arrays in staged(self._converted(prepared, feed, first) for feed in each):
+                outputs = steps.run(len(some), arrays, own=True)
+                for values in some if outputs is None else ():
+                    result = self.run(fetches, dict(zip(first, values, strict=True)))
+        return result if outputs is None else prepared.mapper.rebuild([to_host(output) for output in outputs])
+
+    def _loop_of(self, fetches: Any, feed_dict: Any) -> tuple[_Prepared, StepLoop] | None:
+        """What is prepared for a run, and a loop of it; None if it needs the host in between."""
+        keys = tuple(feed_dict or ())
+        key = (signature(fetches), keys) if keys else signature(fetches)
+        prepared = self._prepared.get(key) or self._prepare(key, fetches, keys)
+        segment = prepared.runner.only_segment
+        if segment is None:
+            return None
+        if prepared.loop is None or prepared.loop.segment is not segment:
+            prepared.loop = StepLoop(segment, self._executor.compiled)
+        return prepared, prepared.loop
+
+    def added_by_run(self, fetches: Any, feed_dict: Any, variable: Any) -> int | None:
+        """What a run adds to an integer variable (1 to None); None if that is not known, or the run can be no loop."""
+        loop = self._loop_of(fetches, feed_dict)
+        if loop is None:
+            return None
+        return 1 if variable is None else added_to(variable, loop[1].segment)
+
+    def _converted(self, prepared: _Prepared, feed_dict: Any, first: Any) -> list[Any]:
+        if feed_dict.keys() != first.keys():
+            raise ValueError(f"Each step must feed the same tensors: {[*first]}, not {[*feed_dict]}.")
+        return [feed.convert(feed_dict[key]) for feed, key in zip(prepared.feeds, first, strict=True)]
 
     def _run_with_options(self, runner: PlanRunner, values: list[Any], options: Any, run_metadata: Any) -> list[Any]:
         """Carries a plan out within a time, and fills the metadata as the options ask."""

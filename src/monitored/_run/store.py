@@ -126,6 +126,18 @@ class StateStore:
                     with jax.enable_x64(True), jax.default_device(self.device):
                         self.values[op] = jax.numpy.array(_first_stream(op))
 
+    def state_of(self, ops: Sequence[Operation]) -> list[Array]:
+        """The present values of variables and random streams, which thereby begin.
+
+        Raises:
+            FailedPreconditionError: If a variable has none.
+        """
+        self.ensure_streams(ops)
+        for op in ops:
+            if op not in self.values:
+                raise uninitialized(op)
+        return [self.values[op] for op in ops]
+
     def resource(self, op: Operation, factory: Callable[[], Any]) -> Any:
         """The object of a resource operation, made by `factory` at first use."""
         with self.lock:

@@ -8,6 +8,7 @@ before; and hooks that ask for the same tensor share one fetch.
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import is_
@@ -43,6 +44,7 @@ class HookCalls:
         self._merged = Merged([None] * len(asking), self._asking, self._after_run)
         self._chosen: dict[tuple[Any, ...], HookCalls] = {}
         self._begun = 0
+        self._watching: list[SessionRunHook] | None = None  # those that do something in runs
 
     def _defined(self, name: str) -> list[tuple[int, Callable[..., Any]]]:
         """A method of all hooks that define it, with the hook's place."""
@@ -93,6 +95,18 @@ class HookCalls:
             found = HookCalls(hook for hook in self.hooks if any(_is_meant(one, hook) for one in wanted))
             self._chosen[wanted] = found
         return found
+
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """In how many of the next runs no hook has anything to do."""
+        if self._watching is None:
+            involved = {i for name in ("before_run", "after_run") for i, _ in self._defined(name)}
+            self._watching = [self.hooks[i] for i in sorted(involved)]
+        return min((hook.quiet_runs(step, increment, secs_per_run) for hook in self._watching), default=math.inf)
+
+    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
+        """Tells the hooks of runs in which none had anything to do."""
+        for hook in self._watching or ():
+            hook.after_quiet_runs(runs, stale_step)
 
     # -- the rest of the life -----------------------------------------------------------------------------------
 

@@ -26,7 +26,8 @@ import enum
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -37,6 +38,7 @@ from monitored._train.companions import companions_of
 from monitored._train.coordinator import Coordinator
 from monitored._train.hook_calls import HookCalls, new_run_metadata
 from monitored._train.queue_runner import start_queue_runners
+from monitored._train.quiet_stretches import Stretches
 from monitored._train.saving import save_now
 from monitored._train.scaffold import Scaffold
 from monitored._train.session_creators import ChiefSessionCreator, SessionCreator
@@ -46,6 +48,7 @@ __all__ = ["MonitoredSession", "SingularMonitoredSession"]
 
 _PREEMPTION: Final = (errors.AbortedError, errors.UnavailableError)
 _END_OF_INPUT: Final = (errors.OutOfRangeError, StopIteration)
+_NOTHING: Final = object()
 _log: Final = logging.getLogger("monitored")
 
 
@@ -142,6 +145,38 @@ class _MonitoredSession:
             ValueError: If the session has no such hook.
         """
         return self._recovering(self._run_with_hooks, fetches, feed_dict, options, run_metadata, hooks)
+
+    def run_steps(
+        self, fetches: Any, num_steps: int, feed_dict: Any = None, *, feeds: Iterable[Any] | None = None
+    ) -> Any:
+        """Runs the same fetches many times, in a loop on the device as long as no hook has anything to do.
+
+        Every hook sees what it would have seen had each step been a `run`: the loop ends before the next step in which
+        one is due. A hook that does not say when that is (`SessionRunHook.quiet_runs`) is due in every step.
+
+            while not session.should_stop():
+                session.run_steps(train_op, 1000)
+
+        Args:
+            fetches: As for `Session.run`.
+            num_steps: How many times; fewer, if a hook asks for a stop.
+            feed_dict: As for `Session.run`, the same in each step.
+            feeds: Instead, an iterable of feed dictionaries with the same keys, one for each step. It may end early.
+
+        Returns:
+            What the last `run` would have returned.
+
+        Raises:
+            ValueError: If `num_steps` is not positive, or both feeds are given.
+            OutOfRangeError: If `feeds` has nothing left.
+            Exception: As `run`.
+        """
+        if num_steps < 1:
+            raise ValueError(f"num_steps must be at least 1, not {num_steps}.")
+        if feeds is not None and feed_dict:
+            raise ValueError("Give run_steps either a feed_dict for all steps or feeds with one for each, not both.")
+        each = repeat(feed_dict or {}) if feeds is None else iter(feeds)
+        return self._recovering(self._run_steps, fetches, num_steps, each, feeds is None)
 
     def run_without_hooks(
         self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None
@@ -265,6 +300,22 @@ class _MonitoredSession:
         if context._stop_requested:
             self._stop_requested = True
         self._context = None
+        return result
+
+    def _run_steps(self, fetches: Any, num_steps: int, feeds: Iterator[Any], alike: bool) -> Any:
+        stretches = Stretches(self._opened(), self._calls, fetches, feeds, alike)
+        result, left = _NOTHING, num_steps
+        while left and not (self._stopping() and result is not _NOTHING):
+            taken, last = stretches.take(left)
+            if not taken:
+                try:
+                    feed_dict = stretches.next_feed()
+                except StopIteration:
+                    break
+                taken, last = 1, self._run_with_hooks(fetches, feed_dict)
+            left, result = left - taken, last
+        if result is _NOTHING:
+            raise errors.OutOfRangeError(None, None, "run_steps: there are no feeds left.")
         return result
 
     def _run_plainly(self, *args: Any) -> Any:

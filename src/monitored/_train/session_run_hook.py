@@ -24,8 +24,8 @@ What a monitored session does with its hooks, in full:
     close the session
     for hook in hooks: hook.after_close(error)             # always, for all that began
 
-`on_error`, `wants_stop`, `after_close`, `state_dict`, `load_state_dict` and `after_hooks` are not TensorFlow's. What
-is skipped when something fails:
+`on_error`, `wants_stop`, `after_close`, `quiet_runs`, `after_quiet_runs`, `state_dict`, `load_state_dict` and
+`after_hooks` are not TensorFlow's. What is skipped when something fails:
 
 - `begin` raises: the hooks after it are not asked, there is no session, no `end`.
 - creating or restoring, or an `after_create_session`, raises: the session is closed; no `end`.
@@ -108,6 +108,29 @@ class SessionRunHook:
             True to end the loop.
         """
         return False
+
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """Asked by `run_steps`: in how many of the next runs this hook has nothing to do.
+
+        Of those it is not told by `before_run` and `after_run`, but by one `after_quiet_runs`.
+
+        Args:
+            step: The present global step.
+            increment: What each run adds to it.
+            secs_per_run: How long a run takes, about, in seconds.
+
+        Returns:
+            The number; 0 if it has something to do in the next run, or does not know.
+        """
+        return 0
+
+    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
+        """Called when runs were made in which this hook has nothing to do.
+
+        Args:
+            runs: How many.
+            stale_step: The global step before the last of them.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """Asked when a checkpoint is saved: what a hook of the process that resumes needs to go on as this one would.

@@ -167,6 +167,14 @@ class BestCheckpointHook(SessionRunHook):
             if self._watch.is_due(step):
                 run_context.after_hooks(partial(self._consider, run_context.session, step))
 
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before it is due."""
+        return self._watch.quiet_runs(secs_per_run)
+
+    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
+        """Counts them."""
+        self._watch.skip(runs)
+
     def end(self, session: Any) -> None:
         """Evaluates the last step, unless that has been done."""
         step = int(session.run(self._global_step))

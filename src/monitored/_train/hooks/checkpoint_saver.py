@@ -173,6 +173,12 @@ class CheckpointSaverHook(SessionRunHook):
             self._deferred = run_context
             run_context.after_hooks(partial(self._save_if_due, run_context))
 
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before it is due."""
+        if self._behind is not None and self._behind.done():
+            return 0  # what went wrong is to be told
+        return self._timer.quiet_runs(step + 1, increment, secs_per_run)
+
     def on_error(self, run_context: SessionRunContext, error: BaseException) -> None:
         """Saves what was due when another hook failed, and waits until it is on the disk: it may soon be restored."""
         if self._deferred is not None:

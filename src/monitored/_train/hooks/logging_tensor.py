@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -82,6 +83,14 @@ class LoggingTensorHook(SessionRunHook):
         if self._due:
             self._write(run_values.results)
         self._runs += 1
+
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before it is due."""
+        return math.inf if self._timer is None else self._timer.quiet_runs(self._runs, 1, secs_per_run)
+
+    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
+        """Counts them."""
+        self._runs += runs
 
     def state_dict(self) -> dict[str, Any]:
         """How many runs there were, and when the last line was written."""

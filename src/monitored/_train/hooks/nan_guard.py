@@ -126,6 +126,14 @@ class NanGuardHook(SessionRunHook):
         if self._left <= 0 or self._alert:
             self._look(run_context, run_values.results)
 
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before it looks at the count."""
+        return 0 if self._alert else max(0, self._left - 1)
+
+    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
+        """Counts them."""
+        self._left -= runs
+
     def end(self, session: Any) -> None:
         """Says how many steps were skipped, if any were."""
         self._seen = int(session.run(self._installed.counts)[0])

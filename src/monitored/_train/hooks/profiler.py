@@ -92,6 +92,16 @@ class ProfilerHook(SessionRunHook):
             self._stale_step = step - 1
             self._write(step, run_values.run_metadata)
 
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before it is due."""
+        if self._stale_step is None:
+            return 0
+        return self._timer.quiet_runs(self._stale_step + 2, increment, secs_per_run)
+
+    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
+        """Notes where the global step was."""
+        self._stale_step = stale_step
+
     def state_dict(self) -> dict[str, Any]:
         """When the last trace was taken."""
         return {"timer": self._timer.state_dict(), "stale_step": self._stale_step}

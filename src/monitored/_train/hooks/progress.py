@@ -115,6 +115,14 @@ class ProgressHook(SessionRunHook):
         self._draw("running")
         self._next = self._clock() + self._seconds
 
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before a drawing is due."""
+        return max(0.0, (self._next - self._clock()) // secs_per_run)
+
+    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
+        """Counts them."""
+        self._runs += runs
+
     def end(self, session: Any) -> None:
         """Shows where it ended."""
         if self._display is not None:

@@ -75,6 +75,14 @@ class StepCounterHook(SessionRunHook):
             self._warn(stale_step)
         self._last_step = stale_step
 
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before it is due."""
+        return self._timer.quiet_runs(step + 1, increment, secs_per_run)
+
+    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
+        """Notes where the global step was."""
+        self._last_step = stale_step
+
     def state_dict(self) -> dict[str, Any]:
         """When it measured last."""
         return self._timer.state_dict()

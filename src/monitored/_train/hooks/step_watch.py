@@ -82,6 +82,16 @@ class StepWatch:
         self._left -= 1
         return self._left <= 0 and self._every_steps is not None
 
+    def quiet_runs(self, secs_per_run: float) -> float:
+        """After how many runs the global step will be worth a look, about, less one."""
+        if self._every_secs is not None:
+            return max(0.0, (self._due_time - self._clock()) // secs_per_run)
+        return math.inf if self._every_steps is None else max(0, self._left - 1)
+
+    def skip(self, runs: int) -> None:
+        """Counts runs after which `should_look` was not asked."""
+        self._left -= runs
+
     def is_due(self, step: int) -> bool:
         """Whether it is due, having looked; if so, it counts from here.
 

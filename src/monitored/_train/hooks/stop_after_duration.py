@@ -42,6 +42,10 @@ class StopAfterDurationHook(SessionRunHook):
         self.stopped = False
         self._end = self._clock() + self._max_duration
 
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before the time is over."""
+        return 0 if self.stopped else max(0.0, (self._end - self._clock()) // secs_per_run)
+
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Asks for a stop when the time is over."""
         if self._clock() >= self._end and not self.stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from monitored._train.hooks.global_steps import required_global_step
@@ -50,6 +51,10 @@ class StopAtStepHook(SessionRunHook):
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
         """Asks for the global step."""
         return self._args
+
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before the last one."""
+        return max(0, math.ceil((self._before_last - step) / increment))
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Asks for a stop when the last step is taken."""

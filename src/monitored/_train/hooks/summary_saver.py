@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -96,6 +97,18 @@ class SummarySaverHook(SessionRunHook):
         for summary in run_values.results:
             writer.add_summary(summary, step)
         self._stale_step = step - 1
+
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """The runs before it is due."""
+        if self._summary_writer is None:
+            return math.inf
+        if self._stale_step is None:
+            return 0
+        return self._timer.quiet_runs(self._stale_step + 2, increment, secs_per_run)
+
+    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
+        """Notes where the global step was."""
+        self._stale_step = stale_step
 
     def state_dict(self) -> dict[str, Any]:
         """When summaries were last written."""

@@ -89,6 +89,23 @@ class SecondOrStepTimer:
             self._due_step = step + self._every_steps
             self.last_quiet_step = self._due_step - 1
 
+    def quiet_runs(self, step: float, increment: int, secs_per_run: float) -> float:
+        """How many times in a row it will not be due.
+
+        Args:
+            step: The step for which it will be asked first.
+            increment: How much further the next one is each time.
+            secs_per_run: The seconds in between, about.
+
+        Returns:
+            The number.
+        """
+        if self._last_triggered_step is None:
+            return 0
+        if self._every_steps is not None:
+            return max(0, math.ceil((self._due_step - step) / increment))
+        return max(0.0, (self._due_time - self._clock()) // secs_per_run)
+
     def state_dict(self) -> dict[str, Any]:
         """When it last triggered, for a timer that goes on in another process."""
         then = self._last_triggered_time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import math
 import os
 import sys
 import threading
@@ -131,6 +132,10 @@ class WatchdogHook(SessionRunHook):
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """The run has ended."""
         self._turn_to(BETWEEN_RUNS)
+
+    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+        """All of them: together they are an activity of their own."""
+        return math.inf
 
     def end(self, session: Any) -> None:
         """The program has ended its loop."""
