@@ -183,7 +183,7 @@ class CompiledSegment:
                     outputs, written = ready.executable(*state, *inputs)
             else:
                 outputs, written = ready.executable(*state, *inputs)
-            if ready.segment.creates:
+            if ready.may_reshape:
                 store.note_shapes(dict(zip(ready.written, written, strict=True)))
             store.values.update(zip(ready.written, written))  # noqa: B905  (equal by construction; checking costs time)
             for counter in ready.counters:
@@ -212,7 +212,7 @@ class CompiledSegment:
 class _Ready:
     """An executable with the state that it takes and gives."""
 
-    __slots__ = ("compiled", "counters", "executable", "segment", "state", "written")
+    __slots__ = ("compiled", "counters", "executable", "may_reshape", "segment", "state", "written")
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
@@ -221,6 +221,10 @@ class _Ready:
         self.executable: Any = None
         self.state = _getter((*segment.updates, *segment.reads))
         self.written = (*segment.updates, *segment.creates)
+        # Whether a variable may come with another shape than it had.
+        self.may_reshape = bool(segment.creates) or any(
+            op.type == "Assign" and not op._attrs.get("validate_shape", True) for op in segment.ops
+        )
 
 
 class SegmentRunner:
