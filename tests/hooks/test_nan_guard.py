@@ -213,13 +213,17 @@ class _Runs:
 
     def __init__(self, session: Any) -> None:
         self.fetches: list[Any] = []
-        run = session.run
+        run, run_joined = session.run, session.run_joined
 
         def noting(fetches: Any, *args: Any, **kwargs: Any) -> Any:
             self.fetches.append(fetches)
             return run(fetches, *args, **kwargs)
 
-        session.run = noting
+        def noting_joined(fetches: Any, more: list[Any], *args: Any) -> Any:
+            self.fetches.append([fetches, *more])
+            return run_joined(fetches, more, *args)
+
+        session.run, session.run_joined = noting, noting_joined
 
 
 def test_the_graph_is_as_it_was_for_sessions_without_the_hook():

@@ -137,13 +137,35 @@ def test_what_several_hooks_ask_for_is_fetched_once() -> None:
     hooks = [Asking() for _ in range(5)]
     with tf.train.SingularMonitoredSession(hooks) as session:
         raw, asked = session.raw_session(), []
-        run = raw.run
-        raw.run = lambda fetches, *args: (asked.append(fetches), run(fetches, *args))[1]
+        run = raw.run_joined
+        raw.run_joined = lambda fetches, more, *args: (asked.append([fetches, *more]), run(fetches, more, *args))[1]
         for _ in range(3):
             session.run(add)
-        del raw.run
     assert [hook.got for hook in hooks] == [[0, 1, 2]] * 5
     assert [len(fetches) for fetches in asked] == [2, 2, 2]
+
+
+def test_a_session_with_a_run_of_its_own_gets_every_call_with_what_hooks_ask_for() -> None:
+    class Counting(tf.Session):
+        def run(self, fetches: Any, *args: Any, **kwargs: Any) -> Any:
+            asked.append(fetches)
+            return super().run(fetches, *args, **kwargs)
+
+    class Creator(tf.train.SessionCreator):
+        def create_session(self) -> Any:
+            session = Counting()
+            session.run(tf.global_variables_initializer())
+            return session
+
+    asked: list[Any] = []
+    step = tf.train.get_or_create_global_step()
+    add = tf.assign_add(step, 1)
+    with tf.train.MonitoredSession(Creator(), [tf.train.StopAtStepHook(last_step=9)]) as session:
+        del asked[:]
+        session.run(add)
+        session.run(add)
+    assert [fetches[0] for fetches in asked] == [add, add]
+    assert [len(fetches) for fetches in asked] == [2, 2]
 
 
 def test_what_a_hook_asks_for_may_change_at_any_step() -> None:

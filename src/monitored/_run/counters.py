@@ -29,7 +29,9 @@ class Counter:
         position: The variable's place in the state that the segment takes, and in the state that it gives.
     """
 
-    __slots__ = ("_added", "_array", "_count", "_lowest", "_range", "_type", "place", "position", "variable")
+    __slots__ = (
+        "_added", "_array", "_count", "_highest", "_lowest", "_range", "_type", "place", "position", "variable",
+    )  # fmt: skip
 
     def __init__(self, variable: Operation, place: int, position: int, added: int) -> None:
         self.variable = variable
@@ -38,7 +40,7 @@ class Counter:
         self._added = added
         self._type: Any = np.dtype(variable._outputs[0].dtype.as_numpy_dtype).type
         limits = np.iinfo(self._type)
-        self._lowest, self._range = int(limits.min), 1 << limits.bits
+        self._lowest, self._highest, self._range = int(limits.min), int(limits.max), 1 << limits.bits
         self._array: Any = None  # what held the count after the last run
         self._count = 0
 
@@ -58,7 +60,10 @@ class Counter:
     def after(self, array: Any) -> None:
         """Notes what holds the count after the run. Integers wrap around, as on the device."""
         self._array = array
-        self._count = (self._count + self._added - self._lowest) % self._range + self._lowest
+        count = self._count + self._added
+        if not self._lowest <= count <= self._highest:
+            count = (count - self._lowest) % self._range + self._lowest
+        self._count = count
 
 
 def counters_of(segment: Segment) -> list[Counter]:

@@ -90,7 +90,7 @@ class PlanRunner:
         """The segment that is all there is to do; None if there is more."""
         return None if self._only is None else self._only.segment
 
-    def run(self, feeds: list[Any], cancellation: Cancellation | None = None) -> list[Any]:
+    def run(self, feeds: list[Any], cancellation: Cancellation | None = None) -> Sequence[Any]:
         """Carries the plan out.
 
         Args:
@@ -102,7 +102,7 @@ class PlanRunner:
         """
         if self._only is not None:
             try:
-                results: list[Any] = self._only.run(feeds)
+                results: Sequence[Any] = self._only.run(feeds)
                 return results
             except (NeedStatic, NeedHost) as need:
                 self._replan(need)

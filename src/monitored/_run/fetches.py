@@ -17,9 +17,10 @@ from monitored._graph.shapes import TensorShape
 
 _MANY_SHAPES: Final = 1000  # more different shapes than this are not remembered
 
-Rebuild = Callable[[list[Any]], Any]
+Rebuild = Callable[[Sequence[Any]], Any]
 
 
+_SCALAR_TYPES: Final = frozenset({np.int32, np.int64, np.float32, np.float64, np.bool_})  # not worth a closer look
 _LEAF_TYPES: set[type] = {Tensor, Operation, str}  # and other types found to be no structures, as variables are
 
 
@@ -100,6 +101,12 @@ class FetchMapper:
     def _map_sequence(self, fetches: Any) -> Rebuild:
         kind: Any = type(fetches)
         children = self._map_all(_children(fetches))
+        if kind is list and len(children) == 1:
+            only = children[0]
+            return lambda results: [only(results)]
+        if kind is list and len(children) == 2:  # as every step of a monitored session whose hooks want the global step
+            first, second = children
+            return lambda results: [first(results), second(results)]
         if kind is list:
             return lambda results: [c(results) for c in children]
         if hasattr(fetches, "_fields") or hasattr(fetches, "__attrs_attrs__"):
@@ -135,6 +142,8 @@ def to_host(value: Any, kept: bool = False) -> Any:
         value: An array on the device or the host.
         kept: Whether nobody else has the array, so that it need not be copied.
     """
+    if type(value) in _SCALAR_TYPES:
+        return value
     if isinstance(value, jax.Array):
         array = np.asarray(value)
         return array[()] if array.ndim == 0 else array.copy()

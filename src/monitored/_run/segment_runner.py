@@ -173,20 +173,29 @@ class CompiledSegment:
             key = (key, *[(s.shape, s.tobytes()) for s in statics])
         ready = self._executables.get(key) or self._compile(key, statics, inputs)
         with store.lock:
-            try:
-                state = ready.state(store.values)
-            except KeyError:
-                state = self._first_state(ready)
-            counts = [(counter.place, counter.before(state[counter.position])) for counter in ready.counters]
+            state: Sequence[Any]
+            if store.latest is ready:
+                state = ready.given
+            else:
+                try:
+                    state = ready.state(store.values)
+                except KeyError:
+                    state = self._first_state(ready)
+            counters = ready.counters
+            counts = [(c.place, c.before(state[c.position])) for c in counters]
             if self._needs_x64:
                 with jax.enable_x64(True):
                     outputs, written = ready.executable(*state, *inputs)
             else:
                 outputs, written = ready.executable(*state, *inputs)
-            if ready.may_reshape:
-                store.note_shapes(dict(zip(ready.written, written, strict=True)))
-            store.values.update(zip(ready.written, written))  # noqa: B905  (equal by construction; checking costs time)
-            for counter in ready.counters:
+            if ready.only_updates:
+                ready.given = written
+                store.latest = ready
+            else:
+                if ready.may_reshape:
+                    store.note_shapes(dict(zip(ready.written, written, strict=True)))
+                store.values.update(zip(ready.written, written, strict=True))
+            for counter in counters:
                 counter.after(written[counter.position])
         result: list[Any] = outputs
         for place, count in counts:
@@ -205,14 +214,17 @@ class CompiledSegment:
                 self._executables[key] = ready
         return ready
 
-    def _first_state(self, ready: _Ready) -> tuple[Any, ...]:
-        return tuple(self._store.state_of((*ready.segment.updates, *ready.segment.reads)))
+    def _first_state(self, ready: _Ready) -> Sequence[Any]:
+        return self._store.state_of((*ready.segment.updates, *ready.segment.reads))
 
 
 class _Ready:
     """An executable with the state that it takes and gives."""
 
-    __slots__ = ("compiled", "counters", "executable", "may_reshape", "segment", "state", "written")
+    __slots__ = (
+        "compiled", "counters", "executable", "given", "may_reshape", "only_updates", "segment", "state", "updated",
+        "written",
+    )  # fmt: skip
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
@@ -225,6 +237,10 @@ class _Ready:
         self.may_reshape = bool(segment.creates) or any(
             op.type == "Assign" and not op._attrs.get("validate_shape", True) for op in segment.ops
         )
+        # As most training steps: all the state that it takes is what it gives. See `StateStore.latest`.
+        self.only_updates = bool(segment.updates) and not segment.reads and not self.may_reshape
+        self.updated: Sequence[Operation] = segment.updates
+        self.given: Sequence[Any] = ()
 
 
 class SegmentRunner:
@@ -239,8 +255,10 @@ class SegmentRunner:
     def _use(self, compiled: CompiledSegment) -> None:
         self._compiled = compiled
         places = {t: i for i, t in enumerate(compiled.segment.outputs)}
-        self._picks = [places[t] for t in self._segment.outputs]
-        self._pick_all = self._picks == list(range(len(places)))
+        picks = [places[t] for t in self._segment.outputs]
+        self._picks = _picker(picks)
+        # All there were when this was looked at; another plan may since have widened the segment.
+        self._all = len(places) if picks == list(range(len(places))) else -1
 
     @property
     def segment(self) -> Segment:
@@ -258,7 +276,7 @@ class SegmentRunner:
         outputs = self.run([values[t] for t in self._compiled.segment.inputs], statics)
         values.update(zip(self._segment.outputs, outputs, strict=True))
 
-    def run(self, inputs: Sequence[Any], statics: Sequence[Any] = ()) -> list[Any]:
+    def run(self, inputs: Sequence[Any], statics: Sequence[Any] = ()) -> Sequence[Any]:
         """Runs the segment; see `CompiledSegment.run`."""
         try:
             outputs = self._compiled.run(inputs, statics)
@@ -272,9 +290,7 @@ class SegmentRunner:
                 raise
             self._use(CompiledSegment(self._segment, self._shared))
             return self.run(inputs, statics)
-        if len(outputs) == len(self._picks) and self._pick_all:
-            return outputs
-        return [outputs[i] for i in self._picks]
+        return outputs if len(outputs) == self._all else self._picks(outputs)
 
 
 def _lowered(function: Callable[..., Any], donated: int, taken: Sequence[Any]) -> Any:
@@ -294,6 +310,15 @@ def _getter(keys: tuple[Operation, ...]) -> Callable[[dict[Operation, Any]], tup
     if len(keys) == 1:
         return lambda values: (values[keys[0]],)
     return itemgetter(*keys)
+
+
+def _picker(places: list[int]) -> Callable[[list[Any]], Sequence[Any]]:
+    """Gives the elements at some places."""
+    if not places:
+        return lambda values: ()
+    if len(places) == 1:
+        return lambda values: (values[places[0]],)
+    return itemgetter(*places)
 
 
 def _repeats_itself(segment: Segment) -> bool:

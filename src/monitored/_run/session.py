@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from itertools import chain, islice, repeat
 from types import TracebackType
@@ -29,7 +29,7 @@ from monitored._run.trace import Trace, partition_graph
 class _Prepared:
     """Everything that is worked out once for a structure of fetches and a set of fed keys."""
 
-    __slots__ = ("feeds", "loop", "mapper", "runner")
+    __slots__ = ("feeds", "loop", "mapper", "rebuild", "runner")
 
     def __init__(self, executor: Executor, graph: Graph, fetches: Any, feed_keys: tuple[Any, ...]) -> None:
         self.mapper = FetchMapper(graph, fetches)
@@ -39,6 +39,13 @@ class _Prepared:
             raise ValueError(f"A tensor is fed twice: {[t.name for t in fed]}")
         self.runner: PlanRunner = executor.runner(self.mapper.elements, fed)
         self.loop: StepLoop | None = None  # for `run_steps`
+        self.rebuild = self.mapper.rebuild
+
+    def run(self, feed_dict: Any) -> Any:
+        """Converts what is fed, carries the plan out, and arranges the results as the fetches are."""
+        values = [feed.convert(v) for feed, v in zip(self.feeds, feed_dict.values())] if feed_dict else []  # noqa: B905
+        results = self.runner.run(values)
+        return self.rebuild([to_host(r) for r in results] if results else results)
 
 
 _NOTHING: Final = object()
@@ -77,6 +84,7 @@ class BaseSession:
         self._target = target
         self._config = config
         self._closed = False
+        self._live = True  # neither closed nor reset
         self._prepared: dict[Any, _Prepared] = {}
         self._preparing = threading.Lock()
         self._cancellations = CancellationManager()
@@ -137,12 +145,37 @@ class BaseSession:
             if feed_dict and is_nested(feed_dict):  # rare, and so never kept: it passes here at every run
                 return self.run(fetches, flat_feeds(feed_dict), options, run_metadata)
             prepared = self._prepare(key, fetches, tuple(feed_dict or ()))
-        values = [feed.convert(v) for feed, v in zip(prepared.feeds, feed_dict.values())] if feed_dict else []  # noqa: B905
         if options is None and run_metadata is None:
-            results = prepared.runner.run(values)
-        else:
-            results = self._run_with_options(prepared.runner, values, options, run_metadata)
-        return prepared.mapper.rebuild([to_host(r) for r in results] if results else results)
+            return prepared.run(feed_dict)
+        values = [feed.convert(v) for feed, v in zip(prepared.feeds, feed_dict.values())] if feed_dict else []  # noqa: B905
+        results = self._run_with_options(prepared.runner, values, options, run_metadata)
+        return prepared.rebuild([to_host(r) for r in results] if results else results)
+
+    def run_joined(self, fetches: Any, more: list[Any], feed_dict: Any, known: dict[Any, _Prepared]) -> Any:
+        """As ``run([fetches, *more], feed_dict)``, without looking at `more` in every step.
+
+        Args:
+            fetches: As for `run`.
+            more: What else to fetch; always the same for one `known`.
+            feed_dict: As for `run`.
+            known: What has been worked out for `more` in this session; it is added to.
+
+        Returns:
+            As `run` returns.
+        """
+        try:
+            key = (signature(fetches), tuple(feed_dict)) if feed_dict else signature(fetches)
+            prepared = known.get(key)
+        except TypeError:
+            prepared = None  # `run` says what is wrong
+        if prepared is not None and self._live:
+            return prepared.run(feed_dict)
+        joined = [fetches, *more]
+        results = self.run(joined, feed_dict)
+        found = self._prepared.get((signature(joined), tuple(feed_dict)) if feed_dict else signature(joined))
+        if found is not None:
+            known[key] = found
+        return results
 
     def run_steps(
         self, fetches: Any, num_steps: int, feed_dict: Any = None, *, feeds: Iterable[Any] | None = None
@@ -221,7 +254,9 @@ class BaseSession:
             raise ValueError(f"Each step must feed the same tensors: {[*first]}, not {[*feed_dict]}.")
         return [feed.convert(feed_dict[key]) for feed, key in zip(prepared.feeds, first, strict=True)]
 
-    def _run_with_options(self, runner: PlanRunner, values: list[Any], options: Any, run_metadata: Any) -> list[Any]:
+    def _run_with_options(
+        self, runner: PlanRunner, values: list[Any], options: Any, run_metadata: Any
+    ) -> Sequence[Any]:
         """Carries a plan out within a time, and fills the metadata as the options ask."""
         if run_metadata is not None:
             run_metadata.Clear()
@@ -393,6 +428,7 @@ class BaseSession:
 
     def _let_go(self) -> None:
         """Wakes the runs that wait, and forgets what has been prepared."""
+        self._live = False
         self._prepared.clear()
         self._cancellations.cancel()
 

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import jax
 import numpy as np
@@ -20,12 +20,21 @@ _MUCH: Final = 16 << 20  # bytes that are worth several threads
 _PIECE: Final = 4 << 20  # bytes that one copies at a time
 
 
+class Latest(Protocol):
+    """What an executable gave in its last run: the new values of the state that it updates."""
+
+    updated: Sequence[Operation]
+    given: Sequence[Array]
+
+
 class StateStore:
     """What a session remembers between runs.
 
     All of it, and what changes it:
         values: variable or random operation -> its value on the device. Changed by device segments (under `lock`),
             by `load`, and by a random stream's first use.
+        latest: the executable whose run changed state last, if what it gave has not been put into `values` yet: in
+            a loop of equal steps it goes from one to the next, and `values` is brought up to date when looked at.
         resources: resource operation -> its object (a queue, say), made at first use.
         layout: a number that grows when a variable's shape changes, so that what was compiled for the old shape
             is not used again.
@@ -39,9 +48,25 @@ class StateStore:
         """
         self.device = device
         self.lock = threading.RLock()
-        self.values: dict[Operation, Array] = {}
+        self.latest: Latest | None = None
+        self._values: dict[Operation, Array] = {}
         self.resources: dict[Operation, Any] = {}
         self.layout = 0
+
+    @property
+    def values(self) -> dict[Operation, Array]:
+        """The present values, up to date."""
+        if self.latest is not None:
+            with self.lock:
+                latest = self.latest
+                if latest is not None:
+                    self._values.update(zip(latest.updated, latest.given, strict=True))
+                    self.latest, latest.given = None, ()  # last: who comes without the lock finds all or waits
+        return self._values
+
+    @values.setter
+    def values(self, values: dict[Operation, Array]) -> None:
+        self.latest, self._values = None, values
 
     def load(self, values: Mapping[Operation, np.ndarray[Any, Any]]) -> None:
         """Gives variables values from the host, all or none of them.

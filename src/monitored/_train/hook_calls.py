@@ -15,6 +15,7 @@ from operator import is_
 from typing import Any, Final
 
 from monitored._graph.graph import Graph
+from monitored._graph.operation import Operation, Tensor
 from monitored._ops.variables import Variable
 from monitored._run.activity import activity
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
@@ -118,7 +119,9 @@ class HookCalls:
             self._begun += 1
 
     def after_create_session(self, session: Any, coordinator: Any) -> None:
-        """Calls `after_create_session` of each hook."""
+        """Calls `after_create_session` of each hook; what was worked out for another session is forgotten."""
+        self._merged = Merged([None] * len(self._asking), self._asking, self._after_run)
+        self._chosen.clear()
         for hook in self.hooks:
             with activity(f"{type(hook).__name__}.after_create_session"):
                 hook.after_create_session(session, coordinator)
@@ -183,9 +186,11 @@ class Merged:
         options: The options asked for.
         after_run: The `after_run` of each hook that defines it, with the place of its results: 0 for none, else the
             place in `fetches` plus one.
+        known: What the session has worked out for these fetches, see `BaseSession.run_joined`; None if there are
+            structures among them, whose contents may change.
     """
 
-    __slots__ = ("after_run", "feeds", "fetches", "options", "requests")
+    __slots__ = ("after_run", "feeds", "fetches", "known", "options", "requests")
 
     def __init__(
         self,
@@ -213,6 +218,8 @@ class Merged:
                 self.feeds.append(request.feed_dict)
             if request.options is not None:
                 self.options.append(request.options)
+        plain = all(isinstance(fetch, (Tensor, Operation, str)) for fetch in self.fetches)
+        self.known: dict[Any, Any] | None = {} if plain else None
         self.after_run = [(method, places.get(i, 0)) for i, method in after_run]
 
     def values(self, results: list[Any], options: Any, run_metadata: Any) -> list[SessionRunValues]:

@@ -77,6 +77,7 @@ class _MonitoredSession:
         self._grace = stop_grace_period_secs
         self._state = _State.CREATING
         self._session: BaseSession | None = None
+        self._runs_joined = False  # a session with a `run` of its own, from a user's session creator, gets every call
         self._coordinator: Coordinator | None = None
         self._stop_requested = False
         self._context: SessionRunContext | None = None  # of the run that is going on or has failed
@@ -99,6 +100,7 @@ class _MonitoredSession:
             try:
                 session = self._creator.create_session()
                 self._session, self._coordinator = session, Coordinator(clean_stop_exception_types=[])
+                self._runs_joined = getattr(session.run, "__func__", None) is BaseSession.run
                 companions_of(session).join(self._calls.with_state())
                 with session.graph.as_default():
                     start_queue_runners(sess=session, coord=self._coordinator)
@@ -144,7 +146,13 @@ class _MonitoredSession:
                 caller, feed the same tensor.
             ValueError: If the session has no such hook.
         """
-        return self._recovering(self._run_with_hooks, fetches, feed_dict, options, run_metadata, hooks)
+        if self._recovers:
+            return self._recovering(self._run_with_hooks, fetches, feed_dict, options, run_metadata, hooks)
+        try:  # as `_recovering` does, at once
+            return self._run_with_hooks(fetches, feed_dict, options, run_metadata, hooks)
+        except BaseException as failure:
+            self._raise_cause(failure)
+            raise
 
     def run_steps(
         self, fetches: Any, num_steps: int, feed_dict: Any = None, *, feeds: Iterable[Any] | None = None
@@ -255,17 +263,24 @@ class _MonitoredSession:
     def _guarded(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Runs a step; when it fails because a coordinated thread failed, that thread's error comes out."""
         try:
-            try:
-                return step(*args, **kwargs)
-            except _PREEMPTION:
-                raise
-            except Exception:
-                if self._coordinator is not None:
-                    self._coordinator.raise_requested_exception()
-                raise
+            return step(*args, **kwargs)
         except BaseException as failure:
-            self._tell(failure)
+            self._raise_cause(failure)
             raise
+
+    def _raise_cause(self, failure: BaseException) -> None:
+        """Raises the error of a coordinated thread, if one failed before a step did; tells the hooks what comes out."""
+        try:
+            if (
+                isinstance(failure, Exception)
+                and not isinstance(failure, _PREEMPTION)
+                and self._coordinator is not None
+            ):
+                self._coordinator.raise_requested_exception()
+        except BaseException as cause:
+            self._tell(cause)
+            raise
+        self._tell(failure)
 
     def _run_with_hooks(
         self,
@@ -289,7 +304,10 @@ class _MonitoredSession:
             options = merged.run_options(options)
         if options is not None and run_metadata is None:
             run_metadata = new_run_metadata()
-        results = session.run([fetches, *merged.fetches], feed_dict, options, run_metadata)
+        if merged.known is not None and options is None and run_metadata is None and self._runs_joined:
+            results = session.run_joined(fetches, merged.fetches, feed_dict, merged.known)
+        else:
+            results = session.run([fetches, *merged.fetches], feed_dict, options, run_metadata)
         result = results[0]
         if merged.after_run:
             values = merged.values(results, options, run_metadata)
