@@ -43,6 +43,7 @@ from monitored._train.saving import save_now
 from monitored._train.scaffold import Scaffold
 from monitored._train.session_creators import ChiefSessionCreator, SessionCreator
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook
+from monitored._train.statistics import Recorder, SessionStatistics
 
 __all__ = ["MonitoredSession", "SingularMonitoredSession"]
 
@@ -82,6 +83,8 @@ class _MonitoredSession:
         self._stop_requested = False
         self._context: SessionRunContext | None = None  # of the run that is going on or has failed
         self._told: BaseException | None = None  # the last error that the hooks know of
+        self._recorder = Recorder()
+        self._unmeasured = self._recorder.first_gap()  # how many steps there are to the next one that is measured
         self._first_graph = get_default_graph()
         self._graph_was_finalized = self._first_graph.finalized
         try:
@@ -294,7 +297,10 @@ class _MonitoredSession:
         session = self._opened()
         if self._stop_requested:
             raise RuntimeError("Run called even after should_stop requested.")
-        calls = self._calls if hooks is None else self._calls.chosen(hooks)
+        calls: Any = self._calls if hooks is None else self._calls.chosen(hooks)
+        self._unmeasured -= 1
+        if self._unmeasured <= 0:
+            calls, self._unmeasured = self._recorder.measuring(calls)
         deferred: list[Callable[[], Any]] = []
         context = self._context = SessionRunContext((fetches, feed_dict), session, deferred)
         merged = calls.merged([before_run(context) for before_run in calls.before_run])
@@ -321,7 +327,7 @@ class _MonitoredSession:
         return result
 
     def _run_steps(self, fetches: Any, num_steps: int, feeds: Iterator[Any], alike: bool) -> Any:
-        stretches = Stretches(self._opened(), self._calls, fetches, feeds, alike)
+        stretches = Stretches(self._opened(), self._calls, fetches, feeds, alike, self._recorder.took_loop)
         result, left = _NOTHING, num_steps
         while left and not (self._stopping() and result is not _NOTHING):
             taken, last = stretches.take(left)
@@ -343,6 +349,10 @@ class _MonitoredSession:
         path, stop = save_now(self._opened(), self._calls.hooks, self._creator, save_path)
         self._stop_requested = self._stop_requested or stop
         return path
+
+    def statistics(self) -> SessionStatistics:
+        """Where the time has gone since the session began: print it to see. It can be asked for also after `close`."""
+        return self._recorder.statistics(self._unmeasured)
 
     def _raw_session(self) -> BaseSession | None:
         return self._session
@@ -436,6 +446,7 @@ class _MonitoredSession:
             self._told = None
             if not self._graph_was_finalized:
                 self._first_graph._unsafe_unfinalize()
+            self._recorder.close()
             self._calls.after_close(error)
 
     def _close_session(self) -> None:

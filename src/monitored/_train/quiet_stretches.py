@@ -9,7 +9,7 @@ resumed run is bit for bit the uninterrupted one also where a loop is compiled t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any, Final
 
@@ -32,14 +32,24 @@ class Stretches:
         fetches: What each step fetches.
         feeds: What the steps feed, one after the other.
         alike: Whether all of them feed the same.
+        note: Told how many steps each stretch had, and its seconds.
     """
 
-    def __init__(self, session: BaseSession, calls: HookCalls, fetches: Any, feeds: Iterator[Any], alike: bool) -> None:
+    def __init__(
+        self,
+        session: BaseSession,
+        calls: HookCalls,
+        fetches: Any,
+        feeds: Iterator[Any],
+        alike: bool,
+        note: Callable[[int, float], None],
+    ) -> None:
         self._session = session
         self._calls = calls
         self._fetches = fetches
         self._feeds = feeds
         self._alike = alike
+        self._note = note
         self._global_step = get_global_step(session.graph)
         self._secs_per_run: float | None = None
 
@@ -77,7 +87,9 @@ class Stretches:
         taken, result = self._run(first, count)
         if self._global_step is not None:
             self._session.run(self._global_step)  # waits for the device
-        self._secs_per_run = max(1e-9, (time.perf_counter() - began) / taken)
+        secs = time.perf_counter() - began
+        self._note(taken, secs)
+        self._secs_per_run = max(1e-9, secs / taken)
         self._calls.after_quiet_runs(taken, step + (taken - 1) * increment)
         return taken, result
 
