@@ -117,3 +117,24 @@ def test_shapes_known_when_compiling_stay_known_however_often_they_are_asked_for
     for i, (value, one) in enumerate(zip(*found, strict=True)):
         np.testing.assert_array_equal(value, np.full(6, i))
         np.testing.assert_array_equal(one, np.ones([3, 2]))
+
+
+def test_many_variables_initialized_alike_draw_values_of_their_own_and_run_again_from_the_kernels_there_are() -> None:
+    stddevs = [1.0] * 16 + [2.0] * 4
+    weights = [tf.Variable(tf.truncated_normal([8, 4], stddev=s, seed=i)) for i, s in enumerate(stddevs)]
+    biases = [tf.Variable(tf.zeros([4])) for _ in range(4)]
+    initialize = tf.global_variables_initializer()
+    change = tf.group(*[tf.assign_add(bias, tf.fill([4], i + 1.0)) for i, bias in enumerate(biases)])
+    with tf.Session() as session:
+        session.run(initialize)
+        together = session.run(weights)
+        session.run(change)  # each bias has a buffer of its own, which the update may take
+        np.testing.assert_array_equal(session.run(biases), [[i + 1.0] * 4 for i in range(4)])
+        session.run(initialize)
+        again, reset = session.run([weights, biases])
+    with tf.Session() as session:
+        session.run([weights[3].initializer, weights[17].initializer])
+        np.testing.assert_allclose(session.run([weights[3], weights[17]]), [together[3], together[17]], rtol=1e-6)
+    assert len({value.tobytes() for value in [*together, *again]}) == 40
+    np.testing.assert_array_equal(reset, np.zeros([4, 4]))
+    assert 1 < np.std(together[16:]) / np.std(together[:16]) < 3

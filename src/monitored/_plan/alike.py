@@ -84,23 +84,31 @@ def with_replaced(values: list[Array], positions: Sequence[int], chosen: Sequenc
 
 
 class Alike:
-    """Traces the operations of one segment, those that are alike once."""
+    """Traces the operations of one segment, those that are alike once.
 
-    def __init__(self) -> None:
+    Args:
+        inline: Whether the segment itself is being traced, so that what was traced becomes part of it. Otherwise its
+            operations are carried out one by one, and there is one executable for all that are alike.
+    """
+
+    def __init__(self, inline: bool) -> None:
+        self._inline = inline
+        self._varying: type = jax.core.Tracer if inline else jax.Array
         # By what distinguishes them: None for a kind met once, False for one whose operations are each for themselves.
         self._kinds: dict[Hashable, _Traced | bool | None] = {}
 
     def trace(self, kind: Hashable, function: Function, arguments: list[Array], how: Differentiation | None) -> Result:
         """What `trace` does, where the function's meaning and the number of its arguments follow from `kind`."""
         try:
-            key = (kind, how, *map(_described, arguments))
-            traced = self._kinds.get(key, True)
+            key = (kind, how, *map(self._described, arguments))
+            traced = self._kinds.get(key, self._inline or None)
             if traced is True:
                 self._kinds[key] = None  # most likely the only one, which is traced fastest as it is
             elif traced is not False:
                 if traced is None:
                     self._kinds[key] = False  # unless this succeeds
-                    traced = _Traced(function, arguments, how)
+                    varying = [i for i, argument in enumerate(arguments) if isinstance(argument, self._varying)]
+                    traced = _Traced(function, arguments, varying, how, self._inline)
                 result = traced(arguments)
                 self._kinds[key] = traced
                 return result
@@ -108,12 +116,23 @@ class Alike:
             pass
         return trace(function, arguments, how)
 
+    def _described(self, argument: Array) -> Hashable:
+        """What must be the same of an argument for operations to be alike."""
+        if isinstance(argument, self._varying):
+            return argument.aval  # type: ignore[attr-defined,no-any-return]
+        if isinstance(argument, (np.ndarray, np.generic)) and argument.nbytes <= _LARGE:
+            return argument.dtype, argument.shape, argument.tobytes()
+        if argument is None:
+            return None
+        raise _Unlike
+
 
 class _Traced:
     """What stands for the operations of one kind."""
 
-    def __init__(self, function: Function, arguments: list[Array], how: Differentiation | None) -> None:
-        varying = [i for i, argument in enumerate(arguments) if isinstance(argument, jax.core.Tracer)]
+    def __init__(
+        self, function: Function, arguments: list[Array], varying: list[int], how: Differentiation | None, inline: bool
+    ) -> None:
         fixed = with_replaced(arguments, varying, [None] * len(varying))
 
         def meaning(values: list[Array]) -> tuple[Sequence[Array], Any]:
@@ -128,8 +147,8 @@ class _Traced:
 
         self._varying = varying
         self._how = how
-        self._forward = jax.jit(forward, inline=True)
-        self._backward = jax.jit(_pull_back, inline=True)
+        self._forward = jax.jit(forward, inline=inline)
+        self._backward = jax.jit(_pull_back, inline=inline)
 
     def __call__(self, arguments: list[Array]) -> Result:
         results = self._forward(*[arguments[i] for i in self._varying])
@@ -138,14 +157,3 @@ class _Traced:
         outputs, others, pullback = results
         given = [outputs[i] for i in self._how.given]
         return outputs, others, lambda gradients: self._backward(pullback, given, gradients)
-
-
-def _described(argument: Array) -> Hashable:
-    """What must be the same for operations to be alike."""
-    if isinstance(argument, jax.core.Tracer):
-        return argument.aval
-    if isinstance(argument, (np.ndarray, np.generic)) and argument.nbytes <= _LARGE:
-        return argument.dtype, argument.shape, argument.tobytes()
-    if argument is None:
-        return None
-    raise _Unlike

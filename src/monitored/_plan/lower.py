@@ -51,12 +51,13 @@ class NeedHost(Exception):
         self.op = op
 
 
-def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> Callable[..., Any]:
+def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]], alike: Alike) -> Callable[..., Any]:
     """The function of a segment.
 
     Args:
         segment: The segment.
         statics: The values of `segment.static`.
+        alike: What traces its operations.
 
     Returns:
         ``f(*updates, *reads, *inputs) -> (outputs, new values of updates and creates)``, to be compiled with the
@@ -73,7 +74,7 @@ def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]]) -> 
         scope = Lowering(values, static, state, boundary=frozenset(segment.inputs), given=None)
         scope.differentiated = differentiated(segment.ops)
         scope.replaced.update(guard.replaced())
-        scope.alike = Alike()
+        scope.alike = alike
         scope.run(segment.ops)
         guard.select(scope, at_start)
         outputs = []

@@ -8,9 +8,11 @@ and one executable serves both.
 
 from __future__ import annotations
 
+import gc
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ import numpy as np
 from monitored import errors
 from monitored._graph.effects import bodies_of, effects_of
 from monitored._graph.operation import Operation, Tensor
+from monitored._plan.alike import Alike
 from monitored._plan.build import in_program_order
 from monitored._plan.loop import loop_of
 from monitored._plan.lower import NeedHost, NeedStatic, lower_segment
@@ -92,13 +95,13 @@ class CompiledSegments:
             OpError: If an operation does not fit its inputs.
         """
         if _repeats_itself(segment):
-            return _step_by_step(lower_segment(segment, statics), self.store.device)
+            return _step_by_step(lower_segment(segment, statics, Alike(inline=False)), self.store.device)
         with self._compiling, jax.enable_x64(True), jax.default_device(self.store.device):
             state = [_abstract(self.store.values[op]) for op in (*segment.updates, *segment.reads)]
             taken = [*state, *(_abstract(value) for value in inputs)]
 
             def lower() -> Any:
-                return _lowered(lower_segment(segment, statics), len(segment.updates), taken)
+                return _lowered(lower_segment(segment, statics, Alike(inline=True)), len(segment.updates), taken)
 
             executable, made = self._kept.get(segment, statics, taken, lower)
         self.compiles += made
@@ -125,7 +128,7 @@ class CompiledSegments:
             taken = [*state, _abstract(np.int32(0)), *(_abstract(value) for value in inputs)]
 
             def lower() -> Any:
-                step = lower_segment(segment, ())
+                step = lower_segment(segment, (), Alike(inline=True))
                 loop = loop_of(step, len(segment.updates), len(segment.reads), own)
                 return _lowered(loop, len(segment.updates), taken)
 
@@ -294,10 +297,22 @@ class SegmentRunner:
 
 
 def _lowered(function: Callable[..., Any], donated: int, taken: Sequence[Any]) -> Any:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _no_garbage_sought():
         # A variable that changes its shape cannot have the new value where the old one was.
         warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
         return jax.jit(function, donate_argnums=tuple(range(donated)), keep_unused=True).lower(*taken)
+
+
+@contextmanager
+def _no_garbage_sought() -> Iterator[None]:
+    """For tracing, which makes many objects that stay: going through them again and again takes a third of its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _abstract(value: Any) -> Any:
@@ -324,7 +339,7 @@ def _picker(places: list[int]) -> Callable[[list[Any]], Sequence[Any]]:
 def _repeats_itself(segment: Segment) -> bool:
     """Whether a segment initializes many variables alike: each generator of random numbers takes XLA 0.1 s to compile.
 
-    Run operation by operation, such a segment compiles one small kernel for each type and shape.
+    Run operation by operation, such a segment compiles one small kernel for all operations that are alike.
     """
     if not segment.creates or any(not op.op_def.random for op in segment.updates):
         return False
