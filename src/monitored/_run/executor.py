@@ -147,15 +147,14 @@ class PlanRunner:
         context: HostContext,
         ready: Callable[[Segment | HostStep], Any],
     ) -> list[Any]:
-        done: list[Operation] = []
-        for step in steps:
+        for number, step in enumerate(steps):
             try:
                 step(values, context)
             except (NeedStatic, NeedHost) as need:
                 self._replan(need)
+                done = [op for before in steps[:number] for op in before.ops]
                 rest = build_plan(self._fetches, tuple(values), self._static, self._done.union(done), self._hosted)
                 return self._run_steps(rest, [ready(s) for s in rest.steps], dict(values), context, ready)
-            done.extend(step.ops)
         if plan.variables:
             found = self._executor.store.read(plan.variables.values())
             values.update((tensor, found[op]) for tensor, op in plan.variables.items())

@@ -190,6 +190,14 @@ def _parts_of(structure: Any) -> Iterator[Any]:
         yield structure
 
 
+def _exact_integers(dtype: np.dtype[Any]) -> range:
+    """Integers that a type certainly holds."""
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        return range(int(limits.min), int(limits.max) + 1)
+    return range(-256, 257) if dtype.kind == "f" else range(0)
+
+
 class Feed:
     """Checks and converts the values fed for one tensor.
 
@@ -213,6 +221,7 @@ class Feed:
         self._dtype = self.tensor.dtype.base_dtype
         self._numpy = np.dtype(self._dtype.as_numpy_dtype)
         self._accepted: set[tuple[int, ...]] = set()  # shapes found to fit
+        self._exact = _exact_integers(self._numpy)
 
     def convert(self, value: Any) -> Any:
         """The array to feed for a value.
@@ -232,6 +241,10 @@ class Feed:
         return self._convert_slowly(value)
 
     def _convert_slowly(self, value: Any) -> Any:
+        kind = type(value)
+        plain = kind is float or kind is list or (kind is int and value in self._exact)
+        if plain and self._numpy.kind != "O":
+            return self._checked(self._array(value))
         if isinstance(value, (Tensor, Operation)) or hasattr(value, "_as_graph_element"):
             raise TypeError(
                 "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python scalars, "
@@ -250,6 +263,12 @@ class Feed:
             )
         else:
             array = self._array(value)
+        return self._checked(array)
+
+    def _checked(self, array: Any) -> Any:
+        """The array, if its shape fits."""
+        if array.shape in self._accepted:
+            return array
         if not self.tensor.shape.is_compatible_with(TensorShape(array.shape)):
             raise ValueError(
                 f"Cannot feed value of shape {tuple(array.shape)} for Tensor '{self.tensor.name}', which has shape "

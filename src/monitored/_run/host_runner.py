@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -25,22 +25,43 @@ class HostRunner:
         self.op = step.op
         self.ops = (step.op,)
         self._folded = step.folded
+        self._call: Callable[[Values, HostContext], Sequence[Any]] | None = None  # made by the first run
+        self._all_new = False
 
     def __call__(self, values: Values, context: HostContext) -> None:
         """Runs the step on values by tensor, and adds its outputs to them."""
+        if self._call is None:
+            # What has a value beforehand is the same in all runs of a plan.
+            self._all_new = not any(tensor in values for tensor in self.op._outputs)
+            self._call = self._prepared(values)
+        results = self._call(values, context)
+        if len(results) != len(self.op._outputs):
+            raise AssertionError(f"{self.op.name} gave {len(results)} values for {len(self.op._outputs)} outputs")
+        if self._all_new:
+            values.update(zip(self.op._outputs, results))  # noqa: B905  (checked above)
+            return
+        for tensor, result in zip(self.op._outputs, results, strict=True):
+            values.setdefault(tensor, result)  # it is there already when it is fed, while another output is not
+
+    def _prepared(self, values: Values) -> Callable[[Values, HostContext], Sequence[Any]]:
+        """What a run does, worked out as far as it is the same in all of them."""
         op = self.op
         variable = variable_read_by(op._outputs[0], values) if op._outputs else None
         if variable is not None:
-            results: Sequence[Any] = [context.store.read_one(variable)]
-        elif self._folded:
-            results = _folded(op, values, context)
-        else:
-            host = op.op_def.interpret if bodies_of(op) else op.op_def.host or op.op_def.interpret
-            if host is None:
-                raise errors.UnimplementedError(op.node_def, op, f"'{op.name}' cannot be run on the host.")
-            results = host(context, op, *(_host_value(t, values, context) for t in op.inputs))
-        for tensor, result in zip(op._outputs, results, strict=True):
-            values.setdefault(tensor, result)  # it is there already when it is fed, while another output is not
+            return lambda values, context: [context.store.read_one(variable)]
+        if self._folded:
+            return lambda values, context: _folded(op, values, context)
+        host = op.op_def.interpret if bodies_of(op) else op.op_def.host or op.op_def.interpret
+        if host is None:
+            raise errors.UnimplementedError(op.node_def, op, f"'{op.name}' cannot be run on the host.")
+        fixed = {i: _fixed_value(t) for i, t in enumerate(op.inputs) if t not in values and _is_fixed(t, values)}
+        if len(fixed) < len(op.inputs):
+            inputs = [(t, i in fixed, fixed.get(i)) for i, t in enumerate(op.inputs)]
+            return lambda values, context: host(
+                context, op, *[known if is_fixed else _host_value(t, values, context) for t, is_fixed, known in inputs]
+            )
+        known_inputs = tuple(fixed.values())
+        return lambda values, context: host(context, op, *known_inputs)
 
 
 def _folded(op: Operation, values: Values, context: HostContext) -> list[Any]:
@@ -62,12 +83,20 @@ def _host_value(tensor: Tensor, values: Values, context: HostContext) -> Any:
     if tensor in values:
         value = values[tensor]
         return np.asarray(value) if isinstance(value, jax.Array) else value
-    op = tensor.op
-    if op.type == "Const":
-        return op._attrs["value"]
-    if op.type in VARIABLE_TYPES and tensor.dtype._is_ref_dtype:
-        return op
+    if _is_fixed(tensor, values):
+        return _fixed_value(tensor)
     variable = variable_read_by(tensor, values)
-    if variable is not None:
-        return context.store.read_one(variable)
-    return op
+    assert variable is not None
+    return context.store.read_one(variable)
+
+
+def _is_fixed(tensor: Tensor, values: Values) -> bool:
+    """Whether an input that is not computed is the same in all runs: a constant, a reference or a resource."""
+    op = tensor.op
+    if op.type == "Const" or (op.type in VARIABLE_TYPES and tensor.dtype._is_ref_dtype):
+        return True
+    return variable_read_by(tensor, values) is None
+
+
+def _fixed_value(tensor: Tensor) -> Any:
+    return tensor.op._attrs["value"] if tensor.op.type == "Const" else tensor.op
