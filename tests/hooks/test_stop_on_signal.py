@@ -24,6 +24,8 @@ import ctypes, os, signal, sys
 import numpy as np
 import monitored as tf
 
+# A shell's background jobs, as which tests may run, begin with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 directory = sys.argv[1]
 step = tf.train.get_or_create_global_step()
 train_op = tf.assign_add(step, 1)
