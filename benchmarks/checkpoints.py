@@ -13,12 +13,14 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from environments import python_for
 from run import NAMES, processor, table, take_turns
 
 WORKER = Path(__file__).resolve().parent / "checkpoint_worker.py"
+RESTART = Path(__file__).resolve().parent / "restart_worker.py"
 TARGETS = {"monitored": NAMES["monitored"], "tf2": NAMES["tf2"], "tf1": NAMES["tf1"], "orbax": "Orbax"}
 SIZES = {"10 kB": 10_000, "100 MB": 100_000_000, "800 MB": 800_000_000}
 WHAT = {
@@ -98,10 +100,36 @@ def time_size(targets: list[str], size: str, rounds: int) -> None:
             worker.close()
 
 
+def time_restart(targets: list[str], rounds: int) -> None:
+    """Times what a kill costs: from the start of the next process to its first step. Each round kills once more."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def take(target: str) -> float:
+            command = [python_for(target), "-W", "ignore", str(RESTART), target, os.path.join(folder, target)]
+            # Executables are kept in the same folder, so that only the rounds before make them warm.
+            env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "XDG_CACHE_HOME": folder}
+            start = time.perf_counter()
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+            with subprocess.Popen(command, env=env, text=True, **pipes) as process:
+                assert process.stdout is not None
+                line = process.stdout.readline()
+                taken = time.perf_counter() - start
+                time.sleep(0.3)  # it saves every ten steps
+                process.kill()
+            if line != "step\n":
+                raise RuntimeError(f"{TARGETS[target]} did not start again")
+            return taken
+
+        takes = {TARGETS[t]: functools.partial(take, t) for t in targets if t != "orbax"}
+        times = take_turns(takes, rounds, "restart")
+    title = "digits, killed: start to first step"
+    print(f"\n{table(title, 'ms', times, {'× monitored': lambda row: 'monitored'})}", flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Time saving and restoring beside TensorFlow and Orbax.")
     option = parser.add_argument
-    option("--sizes", nargs="+", choices=SIZES, default=[*SIZES], metavar="SIZE", help=", ".join(SIZES))
+    option("--sizes", nargs="*", choices=SIZES, default=[*SIZES], metavar="SIZE", help=", ".join(SIZES))
     option("--targets", nargs="+", choices=TARGETS, default=[*TARGETS], metavar="TARGET", help=", ".join(TARGETS))
     option("--rounds", type=int, default=9, help="default: 9")
     args = parser.parse_args()
@@ -109,6 +137,7 @@ def main() -> int:
     targets = usable(args.targets)
     for size in args.sizes:
         time_size(targets, size, args.rounds)
+    time_restart(targets, args.rounds)
     return 0
 
 
