@@ -176,3 +176,39 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, mode: int
     # Only the user can look into what is made.
     for file in folder.iterdir():
         assert file.suffix == ".executable"
+
+
+def resumed(folder: Path) -> list[Any]:
+    """The values of a step after the checkpoint in a folder, which is made if there is none."""
+    with tf.Graph().as_default():
+        fetches = training()
+        step = tf.train.get_or_create_global_step()
+        hook = tf.train.CheckpointSaverHook(str(folder), save_steps=1000)
+        with tf.train.SingularMonitoredSession([hook], checkpoint_dir=str(folder)) as session:
+            values = session.run([*fetches, step], {"x:0": FEEDS})
+            session.raw_session().run(tf.global_variables()[0])
+        return [np.asarray(value) for value in values[1:]]
+
+
+@pytest.mark.parametrize(
+    "note", [None, b"\xff\xfe", b"../../etc/passwd " * 9 + b"0" * 64 + b".executable\n" + b"1" * 70]
+)
+def test_what_is_loaded_while_a_checkpoint_is_restored_is_right_whatever_the_note_says(
+    tmp_path: Path, note: bytes | None
+) -> None:
+    def train(folder: Path) -> tuple[list[Any], int]:
+        before = len(_compiled)
+        return [resumed(folder) for _ in range(3)], len(_compiled) - before
+
+    with cache_in(None):
+        expected, _ = train(tmp_path / "without")
+    with cache_in(tmp_path / "cache"):
+        first, _ = train(tmp_path / "first")
+        notes = list((tmp_path / "cache").rglob("*.used"))
+        assert len(notes) == 1
+        if note is not None:
+            notes[0].write_bytes(note)
+        second, compiled = train(tmp_path / "second")
+    assert same(first, expected)
+    assert same(second, expected)
+    assert compiled == 0

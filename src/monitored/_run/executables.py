@@ -6,6 +6,9 @@ device and, for a processor, what instructions it has. So whatever changes, noth
 executable needs neither tracing nor compiling. Where an operation is a Python function, of which it is not known when
 it changes, the segment is traced, and the executable found by the program that this gives.
 
+Which executables a graph's sessions have used is noted, too. When a checkpoint is restored, they are loaded by a thread
+meanwhile.
+
 They are kept in the folder of JAX's own cache where that is set (``JAX_COMPILATION_CACHE_DIR``), else in
 ``~/.cache/monitored``, never beside checkpoints: loading an executable is running somebody's code, and a checkpoint may
 come from anybody. ``JAX_ENABLE_COMPILATION_CACHE=false`` turns it off.
@@ -19,8 +22,10 @@ import logging
 import os
 import pickle
 import platform
+import re
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -33,8 +38,9 @@ import numpy as np
 from jax.experimental import serialize_executable
 
 from monitored._graph.dtypes import DType
-from monitored._graph.effects import bodies_of
+from monitored._graph.effects import VARIABLE_TYPES, bodies_of
 from monitored._graph.func_graph import FuncGraph
+from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation
 from monitored._graph.shapes import Dimension, TensorShape
 from monitored._plan.plan import Segment
@@ -44,6 +50,9 @@ _log: Final = logging.getLogger("monitored")
 _WORTH_KEEPING: Final = 0.01  # seconds; what takes less time to make is not kept
 _LARGEST: Final = 2 << 30  # bytes of all files; the ones unused for the longest time are removed
 _SUFFIX: Final = ".executable"
+_USED_SUFFIX: Final = ".used"
+_MOST_AHEAD: Final = 32  # executables that are loaded before they are asked for
+_NAME: Final = re.compile(r"[0-9a-f]{64}\.executable")
 _CHECKSUM: Final = 32  # bytes at the beginning of a file
 _SCOPED: Final = ("jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_default_prng_impl")
 
@@ -60,6 +69,10 @@ class ExecutableCache:
         self._folder = folder
         self._device = device
         self._digests: dict[Operation, bytes | None] = {}  # None for one that depends on a Python function
+        self._used: list[str] = []  # the names of the files that were used, in order
+        self._ahead: dict[str, Any] = {}  # executables loaded before they were asked for, by name
+        self._loading: threading.Thread | None = None
+        self._note: Path | None = None  # where to note what is used
 
     def get(
         self,
@@ -86,13 +99,13 @@ class ExecutableCache:
         began = time.perf_counter()
         parts = self._content(segment, statics, shapes)
         path = None if parts is None else self._path([kind.encode(), *parts])
-        found = None if path is None else self._load(path)
+        found = None if path is None else self._found(path)
         if found is not None:
             return found, False
         lowered = lower()
         if path is None:
             path = self._path([b"program", lowered.as_text().encode()])
-            found = self._load(path)
+            found = self._found(path)
             if found is not None:
                 return found, False
         executable = lowered.compile()
@@ -107,6 +120,41 @@ class ExecutableCache:
     @property
     def _runs_on(self) -> jax.Device:
         return self._device or jax.local_devices()[0]
+
+    def load_ahead(self, graph: Graph) -> None:
+        """Loads in a thread what earlier sessions of a graph have used, as far as can be told from its variables.
+
+        Args:
+            graph: The graph, complete.
+        """
+        if self._folder is None or self._loading is not None:
+            return
+        variables = sorted(op.name for op in graph._operations if op.type in VARIABLE_TYPES)
+        self._note = self._path([b"used", *map(str.encode, variables)]).with_suffix(_USED_SUFFIX)
+        try:
+            names = self._note.read_text().split()
+        except (OSError, UnicodeDecodeError):
+            names = []
+        self._loading = threading.Thread(
+            target=self._load_all, args=(names[:_MOST_AHEAD],), name="executables", daemon=True
+        )
+        self._loading.start()
+
+    def _load_all(self, names: list[str]) -> None:
+        assert self._folder is not None
+        for name in names:
+            if _NAME.fullmatch(name) and name not in self._used:
+                self._ahead[name] = self._load(self._folder / name)
+
+    def _found(self, path: Path) -> Any:
+        """The executable that a file holds, which may have been loaded ahead; None if there is none that fits."""
+        if path.name not in self._used:
+            self._used.append(path.name)
+            if self._note is not None:
+                _write(self._note, "\n".join(self._used).encode())
+        if self._loading is not None and self._loading.is_alive():
+            self._loading.join()  # it loads what is wanted next, and two at a time are no faster
+        return self._ahead.pop(path.name, None) or self._load(path)
 
     def _load(self, path: Path) -> Any:
         """The executable that a file holds; None if there is none, or none that is whole and fits."""
@@ -269,20 +317,29 @@ def _keep(path: Path, executable: Any) -> None:
     """Writes an executable to a file; what cannot be kept is made anew next time."""
     try:
         content = pickle.dumps(serialize_executable.serialize(executable))
+    except Exception as error:  # not every backend can
+        _log.debug("The executable %s is not kept: %r", path, error)
+        return
+    _write(path, hashlib.sha256(content).digest() + content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replaces a file whole, if that can be done."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            temporary.write_bytes(hashlib.sha256(content).digest() + content)
+            temporary.write_bytes(content)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
         _make_room(path.parent)
-    except Exception as error:
-        _log.debug("The executable %s is not kept: %r", path, error)
+    except OSError as error:
+        _log.debug("%s is not kept: %r", path, error)
 
 
 def _make_room(folder: Path) -> None:
-    files = [(entry.stat(), entry.path) for entry in os.scandir(folder) if entry.name.endswith(_SUFFIX)]
+    files = [(entry.stat(), entry.path) for entry in os.scandir(folder) if entry.is_file()]
     excess = sum(found.st_size for found, _ in files) - _LARGEST
     for found, path in sorted(files, key=lambda file: file[0].st_mtime):
         if excess <= 0:

@@ -21,6 +21,7 @@ import numpy as np
 
 from monitored import errors
 from monitored._graph.effects import bodies_of, effects_of
+from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation, Tensor
 from monitored._plan.alike import Alike
 from monitored._plan.build import in_program_order
@@ -58,6 +59,10 @@ class CompiledSegments:
         self._compiling = threading.Lock()
         self._by_effects: dict[frozenset[Operation], list[CompiledSegment]] = {}
         self._by_content: dict[Any, CompiledSegment] = {}
+
+    def load_ahead(self, graph: Graph) -> None:
+        """Loads the executables that a graph will need, as far as they are kept, while something else is done."""
+        self._kept.load_ahead(graph)
 
     def find(self, segment: Segment) -> CompiledSegment:
         """What carries a segment out: one that is there already, widened if need be, or a new one."""

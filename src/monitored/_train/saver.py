@@ -492,6 +492,7 @@ class Saver:
         check_is_checkpoint(path)
         _log.info("Restoring parameters from %s", path)
         streams = self._streams_of(session.graph)
+        session._executor.compiled.load_ahead(session.graph)
         with activity("restore"):
             plan = snapshot.restore(
                 session, path, self._variables, streams, self._reshape, self._strict, self._renamed,
