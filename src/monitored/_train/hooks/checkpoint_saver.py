@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Literal
 
 from monitored._checkpoint import DirectoryLock
+from monitored._checkpoint.files import os_errors_as_tf
 from monitored._graph.graph import get_default_graph
 from monitored._train.graph_io import write_graph
 from monitored._train.hooks.global_steps import required_global_step
@@ -130,15 +131,18 @@ class CheckpointSaverHook(SessionRunHook):
         self._behind: Future[str | None] | None = None  # the save that goes on behind the steps
 
     def begin(self) -> None:
-        """Opens the event file, locks the directory, finds the global step, and calls the listeners' `begin`.
+        """Locks the directory, opens the event file, finds the global step, and calls the listeners' `begin`.
 
         Raises:
             FailedPreconditionError: If another process saves in the directory.
+            OpError: If the directory cannot be made, or nothing be written there.
             RuntimeError: If the graph has no global step.
         """
-        self._summary_writer = FileWriterCache.get(self._checkpoint_dir)
+        with os_errors_as_tf(self._checkpoint_dir):
+            os.makedirs(self._checkpoint_dir, exist_ok=True)
         self._lock = DirectoryLock(self._checkpoint_dir)
         try:
+            self._summary_writer = FileWriterCache.get(self._checkpoint_dir)
             self._global_step = required_global_step("CheckpointSaverHook")
             self._args = SessionRunArgs(self._global_step)
             for listener in self._listeners:
