@@ -99,6 +99,7 @@ class _Builder:
     waits: dict[Operation, dict[Operation, int]] = field(default_factory=dict)  # op -> what before it, levels apart
     level: dict[Operation, int] = field(default_factory=dict)
     folded: set[Operation] = field(default_factory=set)
+    on_host: set[Operation] = field(default_factory=set)
 
     def build(self) -> Plan:
         fed = frozenset(self.feeds)
@@ -106,6 +107,7 @@ class _Builder:
         self.order = in_program_order(needed)
         self.effects = {op: effects_of(op, fed) for op in self.order}
         self._find_folded(fed)
+        self.on_host = {op for op in self.order if self._is_host(op)}
         self._find_waits(fed)
         self._place()
         return self._cut(fed)
@@ -165,10 +167,10 @@ class _Builder:
         last_stateful: Operation | None = None
         for op in self.order:
             self.waits[op] = {}
-            host = self._is_host(op)
+            host = op in self.on_host
 
             def wait(before: Operation, value_needed: bool = False, op: Operation = op, host: bool = host) -> None:
-                apart = 1 if self._is_host(before) != host else 2 if value_needed and not host else 0
+                apart = 1 if (before in self.on_host) != host else 2 if value_needed and not host else 0
                 self.waits[op][before] = max(apart, self.waits[op].get(before, 0))
 
             for tensor in op.inputs:
@@ -195,13 +197,13 @@ class _Builder:
 
     def _place(self) -> None:
         for op in self.order:
-            lowest = -1 if self._is_host(op) else 0
+            lowest = -1 if op in self.on_host else 0
             self.level[op] = max((self.level[b] + apart for b, apart in self.waits[op].items()), default=lowest)
             self.level[op] = max(self.level[op], lowest)
-        last_device = max((level for op, level in self.level.items() if not self._is_host(op)), default=0)
+        last_device = max((level for op, level in self.level.items() if op not in self.on_host), default=0)
         sink: dict[Operation, int] = {}
         for op in reversed(self.order):
-            if not self._is_host(op):
+            if op not in self.on_host:
                 self.level[op] = sink.get(op, last_device)
             for before, apart in self.waits[op].items():
                 sink[before] = min(sink.get(before, last_device), self.level[op] - apart)
@@ -238,7 +240,7 @@ class _Builder:
                 if (
                     tensor not in fed
                     and producer in self.level
-                    and (self.level[producer] != self.level[op] or self._is_host(op))
+                    and (self.level[producer] != self.level[op] or op in self.on_host)
                 ):
                     wanted.add(tensor)
         return wanted
