@@ -5,6 +5,7 @@
 #   make test-faults   kill it 200 times, damage every byte, fill the disk, save for half an hour (SOAK seconds)
 #   make bench    time this project beside bare jax.jit and TensorFlow
 #   make bench-checkpoints   time saving and restoring beside TensorFlow's Saver and Orbax
+#   make bench-graphs   time building a graph of 10,000 operations and its first run beside TensorFlow
 #   make oracle   have the real TensorFlows read, restore and run what this project writes, and the reverse
 #   make format   rewrite the files as `make test` wants them
 #   make clean    remove the environments and the caches
@@ -26,7 +27,7 @@ endif
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check -qq
 
-.PHONY: demo test lint types examples pytest test-faults bench bench-checkpoints oracle format clean
+.PHONY: demo test lint types examples pytest test-faults bench bench-checkpoints bench-graphs oracle format clean
 
 demo: $(VENV)/.examples
 	@$(RUN) examples/digits.py $(DEMO)
@@ -59,6 +60,9 @@ bench: $(VENV)/.base
 
 bench-checkpoints: $(VENV)/.test
 	@$(RUN) benchmarks/checkpoints.py $(BENCH)
+
+bench-graphs: $(VENV)/.base
+	@$(RUN) benchmarks/graphs.py $(BENCH)
 
 # TensorFlow 1.15 needs a Python 3.7; without one it is passed over with a line that says so.
 oracle: $(VENV)/.test
