@@ -232,6 +232,16 @@ def test_a_hook_that_does_not_say_when_it_is_due_sees_every_step() -> None:
     assert hook.runs == 9
 
 
+def test_after_a_stop_no_step_is_taken() -> None:
+    train, _, _ = network()
+    step = tf.train.get_or_create_global_step()
+    with tf.train.SingularMonitoredSession([tf.train.StopAtStepHook(last_step=20)]) as session:
+        session.run_steps(train, 1000)
+        with pytest.raises(RuntimeError, match="Run called even after should_stop requested"):
+            session.run_steps(train, 1)
+        assert session.run_without_hooks(step) == 20
+
+
 def test_feeds_of_a_monitored_session_end_the_training_when_there_are_none_left() -> None:
     train, _, x = network(feed=True)
     feeds = ({x: rows} for rows in batches([8] * 20))

@@ -50,6 +50,7 @@ __all__ = ["MonitoredSession", "SingularMonitoredSession"]
 _PREEMPTION: Final = (errors.AbortedError, errors.UnavailableError)
 _END_OF_INPUT: Final = (errors.OutOfRangeError, StopIteration)
 _NOTHING: Final = object()
+_STOPPED: Final = "Run called even after should_stop requested."
 _log: Final = logging.getLogger("monitored")
 
 
@@ -296,7 +297,7 @@ class _MonitoredSession:
         """One step: what the hooks want is merged into the caller's run."""
         session = self._opened()
         if self._stop_requested:
-            raise RuntimeError("Run called even after should_stop requested.")
+            raise RuntimeError(_STOPPED)
         calls: Any = self._calls if hooks is None else self._calls.chosen(hooks)
         self._unmeasured -= 1
         if self._unmeasured <= 0:
@@ -328,6 +329,8 @@ class _MonitoredSession:
 
     def _run_steps(self, fetches: Any, num_steps: int, feeds: Iterator[Any], alike: bool) -> Any:
         stretches = Stretches(self._opened(), self._calls, fetches, feeds, alike, self._recorder.took_loop)
+        if self._stop_requested:
+            raise RuntimeError(_STOPPED)
         result, left = _NOTHING, num_steps
         while left and not (self._stopping() and result is not _NOTHING):
             taken, last = stretches.take(left)
