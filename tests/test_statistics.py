@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,3 +111,20 @@ def test_hooks_and_callers_see_nothing_of_it() -> None:
     with tf.train.SingularMonitoredSession([hook]) as session:
         assert [int(session.run(train)) for _ in range(40)] == list(range(1, 41))
     assert hook.told == [(0, 0)] * 40
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_hook_writes_the_report_when_the_session_ends(fails: bool, caplog: pytest.LogCaptureFixture) -> None:
+    train = counting()
+
+    def run() -> None:
+        with tf.train.SingularMonitoredSession([tf.train.StatisticsHook()]) as session:
+            for _ in range(12):
+                session.run(train)
+            if fails:
+                raise KeyError
+
+    with caplog.at_level(logging.INFO, "monitored"), pytest.raises(KeyError) if fails else contextlib.nullcontext():
+        run()
+    (report,) = (record.message for record in caplog.records if " steps in " in record.message)
+    assert report.startswith("12 steps in ")

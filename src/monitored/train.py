@@ -60,7 +60,7 @@ from monitored._train.scaffold import Scaffold
 from monitored._train.session_creators import ChiefSessionCreator, SessionCreator, WorkerSessionCreator
 from monitored._train.session_manager import SessionManager
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
-from monitored._train.statistics import SessionStatistics
+from monitored._train.statistics import SessionStatistics, StatisticsHook
 from monitored._train.summary_iterator import summary_iterator
 from monitored._train.supervisor import Supervisor, basic_train_loop
 from monitored._train.warm_start import init_from_checkpoint, warm_start
@@ -74,8 +74,8 @@ __all__ = [
     "NewCheckpointReader", "NonFiniteReport", "NonFiniteUpdatesError", "OptaxOptimizer", "Optimizer",
     "ProfilerHook", "ProgressHook", "QueueRunner", "RMSPropOptimizer", "RestorePlan", "Saver", "SaverDef", "Scaffold",
     "SecondOrStepTimer", "SessionCreator", "SessionManager", "SessionRunArgs", "SessionRunContext",
-    "SessionRunHook", "SessionRunValues", "SessionStatistics", "SingularMonitoredSession", "StepCounterHook",
-    "StopAfterDurationHook",
+    "SessionRunHook", "SessionRunValues", "SessionStatistics", "SingularMonitoredSession", "StatisticsHook",
+    "StepCounterHook", "StopAfterDurationHook",
     "StopAfterNEvalsHook", "StopAtStepHook", "StopOnSignalHook", "SummaryAtEndHook", "SummarySaverHook",
     "Supervisor", "WatchdogHook", "WorkerSessionCreator", "add_queue_runner", "assert_global_step",
     "basic_train_loop", "batch", "batch_join", "checkpoint_exists", "checkpoints_iterator", "cosine_decay",

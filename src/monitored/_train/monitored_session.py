@@ -43,7 +43,7 @@ from monitored._train.saving import save_now
 from monitored._train.scaffold import Scaffold
 from monitored._train.session_creators import ChiefSessionCreator, SessionCreator
 from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook
-from monitored._train.statistics import Recorder, SessionStatistics
+from monitored._train.statistics import Recorder, SessionStatistics, StatisticsHook
 
 __all__ = ["MonitoredSession", "SingularMonitoredSession"]
 
@@ -86,6 +86,9 @@ class _MonitoredSession:
         self._told: BaseException | None = None  # the last error that the hooks know of
         self._recorder = Recorder()
         self._unmeasured = self._recorder.first_gap()  # how many steps there are to the next one that is measured
+        for hook in self._calls.hooks:
+            if isinstance(hook, StatisticsHook):
+                hook.ask(self.statistics)
         self._first_graph = get_default_graph()
         self._graph_was_finalized = self._first_graph.finalized
         try:

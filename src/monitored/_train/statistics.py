@@ -10,6 +10,7 @@ statistics of a step cost 0.1 µs, and are estimates, good ones after some thous
 from __future__ import annotations
 
 import copy
+import logging
 import random
 import threading
 import time
@@ -20,10 +21,11 @@ from typing import Any, Final
 
 from monitored._run.activity import observe, stop_observing
 from monitored._train.hook_calls import HookCalls, Merged
-from monitored._train.session_run_hook import SessionRunArgs, SessionRunValues
+from monitored._train.session_run_hook import SessionRunArgs, SessionRunHook, SessionRunValues
 
-__all__ = ["SessionStatistics"]
+__all__ = ["SessionStatistics", "StatisticsHook"]
 
+_log: Final = logging.getLogger("monitored")
 _LONGEST_GAP: Final = 384  # steps between two pairs that are measured; half as many at least, in the long run
 
 
@@ -84,6 +86,22 @@ class SessionStatistics:
                 share = f"{100 * secs / max(self.seconds, 1e-9):5.1f} %"
                 lines.append(f"  {name:34} {secs:9.4g} s  {share} {each}  {note}".rstrip())
         return "\n".join(lines)
+
+
+class StatisticsHook(SessionRunHook):
+    """Writes a session's statistics to the log when it ends, however it ends."""
+
+    def __init__(self) -> None:
+        self._statistics: Callable[[], SessionStatistics] | None = None
+
+    def ask(self, statistics: Callable[[], SessionStatistics]) -> None:
+        """Called by the monitored session: whom to ask at the end."""
+        self._statistics = statistics
+
+    def after_close(self, error: BaseException | None) -> None:
+        """Writes the report."""
+        if self._statistics is not None:
+            _log.info("%s", self._statistics())
 
 
 class Recorder:
