@@ -6,8 +6,8 @@ device and, for a processor, what instructions it has. So whatever changes, noth
 executable needs neither tracing nor compiling. Where an operation is a Python function, of which it is not known when
 it changes, the segment is traced, and the executable found by the program that this gives.
 
-Which executables a graph's sessions have used is noted, too. When a checkpoint is restored, they are loaded by a thread
-meanwhile.
+Which executables a graph's sessions have used is noted, too. When a checkpoint is restored, or the first operation is
+run, a thread begins to load them.
 
 They are kept in the folder of JAX's own cache where that is set (``JAX_COMPILATION_CACHE_DIR``), else in
 ``~/.cache/monitored``, never beside checkpoints: loading an executable is running somebody's code, and a checkpoint may
@@ -28,6 +28,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -70,8 +71,7 @@ class ExecutableCache:
         self._device = device
         self._digests: dict[Operation, bytes | None] = {}  # None for one that depends on a Python function
         self._used: list[str] = []  # the names of the files that were used, in order
-        self._ahead: dict[str, Any] = {}  # executables loaded before they were asked for, by name
-        self._loading: threading.Thread | None = None
+        self._ahead: dict[str, Future[Any]] = {}  # executables loaded before they were asked for, by name
         self._note: Path | None = None  # where to note what is used
 
     def get(
@@ -97,6 +97,8 @@ class ExecutableCache:
         if self._folder is None:
             return lower().compile(), True
         began = time.perf_counter()
+        if segment.ops:
+            self.load_ahead(segment.ops[0].graph)
         parts = self._content(segment, statics, shapes)
         path = None if parts is None else self._path([kind.encode(), *parts])
         found = None if path is None else self._found(path)
@@ -127,24 +129,21 @@ class ExecutableCache:
         Args:
             graph: The graph, complete.
         """
-        if self._folder is None or self._loading is not None:
+        if self._folder is None or self._note is not None:
             return
+        while isinstance(graph, FuncGraph):
+            graph = graph.outer
         variables = sorted(op.name for op in graph._operations if op.type in VARIABLE_TYPES)
         self._note = self._path([b"used", *map(str.encode, variables)]).with_suffix(_USED_SUFFIX)
         try:
             names = self._note.read_text().split()
         except (OSError, UnicodeDecodeError):
-            names = []
-        self._loading = threading.Thread(
-            target=self._load_all, args=(names[:_MOST_AHEAD],), name="executables", daemon=True
-        )
-        self._loading.start()
-
-    def _load_all(self, names: list[str]) -> None:
-        assert self._folder is not None
-        for name in names:
-            if _NAME.fullmatch(name) and name not in self._used:
-                self._ahead[name] = self._load(self._folder / name)
+            return
+        thread = ThreadPoolExecutor(1, "executables")
+        for name in names[:_MOST_AHEAD]:
+            if _NAME.fullmatch(name):
+                self._ahead[name] = thread.submit(self._load, self._folder / name)
+        thread.shutdown(wait=False)
 
     def _found(self, path: Path) -> Any:
         """The executable that a file holds, which may have been loaded ahead; None if there is none that fits."""
@@ -152,9 +151,10 @@ class ExecutableCache:
             self._used.append(path.name)
             if self._note is not None:
                 _write(self._note, "\n".join(self._used).encode())
-        if self._loading is not None and self._loading.is_alive():
-            self._loading.join()  # it loads what is wanted next, and two at a time are no faster
-        return self._ahead.pop(path.name, None) or self._load(path)
+        loading = self._ahead.pop(path.name, None)
+        if loading is None or loading.cancel():  # it stands behind others
+            return self._load(path)
+        return loading.result() or self._load(path)
 
     def _load(self, path: Path) -> Any:
         """The executable that a file holds; None if there is none, or none that is whole and fits."""
@@ -204,20 +204,21 @@ class ExecutableCache:
         return digests[op]
 
     def _digest_of(self, op: Operation) -> bytes | None:
+        arrays: list[bytes] = []
         try:
-            attrs = [_encoded(name) + _encoded(value) for name, value in sorted(op._attrs.items())]
+            attrs = [(name, _plain(value, arrays)) for name, value in sorted(op._attrs.items())]
         except TypeError:
             return None
         others = []
         for other in _depends_on(op):
             digest = self._digests[other]
-            # Of what the host computes only the value counts, which is taken as it comes.
-            others.append(digest if digest is not None else b"python" + _encoded(other.name))
             if digest is None and other.op_def.host is None:
                 return None
-        outputs = [(str(t.dtype), str(t.shape)) for t in op.outputs]
-        wiring = repr((op.type, op.name, [t.name for t in op.inputs], outputs))
-        return _hash([wiring.encode(), *attrs, *others])
+            # Of what the host computes only the value counts, which is taken as it comes.
+            others.append(digest or b"python" + other.name.encode())
+        outputs = [(t.dtype.name, t.shape.sizes) for t in op.outputs]
+        told = repr((op.type, op.name, [t.name for t in op.inputs], outputs, attrs))
+        return _hash([told.encode(), *others, *arrays])
 
 
 def _depends_on(op: Operation) -> list[Operation]:
@@ -229,26 +230,28 @@ def _depends_on(op: Operation) -> list[Operation]:
     return found
 
 
-def _encoded(value: Any) -> bytes:
-    """An attribute's value as bytes.
+def _plain(value: Any, arrays: list[bytes]) -> Any:
+    """An attribute's value as something whose `repr` tells it from others; the contents of arrays go into `arrays`.
 
     Raises:
         TypeError: If it is something of which it is not known when it changes.
     """
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
-        return f"{type(value).__name__} {value!r};".encode()
+        return value
     if isinstance(value, (DType, TensorShape, Dimension, np.dtype)):
-        return f"{type(value).__name__} {value};".encode()
+        return type(value).__name__, str(value)
     if isinstance(value, (np.ndarray, np.generic)):
-        content = b"".join(map(_encoded, value.ravel().tolist())) if value.dtype == object else value.tobytes()
-        return f"array {value.shape} {value.dtype} {len(content)};".encode() + content
+        if value.dtype == object:
+            return "array", value.shape, [_plain(item, arrays) for item in value.ravel().tolist()]
+        arrays.append(value.tobytes())
+        return "array", value.shape, str(value.dtype)
     if isinstance(value, (list, tuple)):
-        return f"list {len(value)};".encode() + b"".join(map(_encoded, value))
+        return [_plain(item, arrays) for item in value]
     if isinstance(value, dict):
-        return b"dict" + _encoded(sorted(value.items()))
+        return "dict", [_plain(item, arrays) for item in sorted(value.items())]
     if isinstance(value, FuncGraph):  # its operations are among those depended on
         tensors = (value.inputs, value.outputs, value.arguments, value.captured)
-        return b"body" + _encoded([[t.name for t in some] for some in tensors])
+        return "body", [[t.name for t in some] for some in tensors]
     raise TypeError(f"a {type(value).__name__} in an attribute")
 
 
