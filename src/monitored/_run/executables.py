@@ -134,7 +134,8 @@ class ExecutableCache:
         while isinstance(graph, FuncGraph):
             graph = graph.outer
         variables = sorted(op.name for op in graph._operations if op.type in VARIABLE_TYPES)
-        self._note = self._path([b"used", *map(str.encode, variables)]).with_suffix(_USED_SUFFIX)
+        with jax.enable_x64(True):  # the scope is one of the settings, and that of all executables
+            self._note = self._path([b"used", *map(str.encode, variables)]).with_suffix(_USED_SUFFIX)
         try:
             names = self._note.read_text().split()
         except (OSError, UnicodeDecodeError):
