@@ -67,13 +67,15 @@ class Training:
 
     def run(self, steps: int, seconds: float = 1.0, fails: bool = False) -> None:
         with tf.train.SingularMonitoredSession(hooks=[self.hook]) as session:
-            run = session.raw_session().run
+            raw = session.raw_session()
+            run = raw.run
 
             def noting(fetches: Any, *args: Any, **kwargs: Any) -> Any:
                 self.fetched.append(fetches)
                 return run(fetches, *args, **kwargs)
 
-            session.raw_session().run = noting
+            raw.run = noting
+            raw.run_joined = lambda fetches, more, feed_dict, known: noting([fetches, *more], feed_dict)
             for _ in range(steps):
                 self.clock.now += seconds
                 session.run(self.train_op)
