@@ -35,6 +35,8 @@ WAYS = {
     "bare": ".jit",
     "session": ", Session",
     **{hooks: f", SingularMonitoredSession with {hooks} hooks" for hooks in ("0", "4", "20")},
+    "steps": ", run_steps with 4 hooks, the same feeds in each step",
+    "feeds": ", run_steps with 4 hooks, feeds for each step",
     "import": "",
 }
 SECONDS_PER_ROUND = 0.25
@@ -180,6 +182,14 @@ def time_hooks(pythons: Pythons, rounds: int) -> str:
     return table(f"{SMALLEST}: hooks that are not due", "µs", times, bases)
 
 
+def time_many_steps(pythons: Pythons, rounds: int) -> str:
+    """Times steps that are taken in one call beside steps that are taken one by one."""
+    rows = [Row("monitored", way) for way in ("4", "feeds", "steps")]
+    bases: Bases = {"× one by one": lambda row: Row(row.target, "4")}
+    times, _ = time_rows(pythons, rows, SMALLEST, rounds)
+    return table(f"{SMALLEST}: many steps in one call", "µs", times, bases)
+
+
 def time_rows(pythons: Pythons, rows: Iterable[Row], model: str, rounds: int) -> tuple[Times, dict[Row, float]]:
     """Times the training steps of one model.
 
@@ -283,6 +293,8 @@ def main() -> int:
     print(f"\n{matrix('peak memory, MB', pythons, peaks)}", flush=True)
     if set(pythons) - {"jax"} and SMALLEST in args.models:
         print(f"\n{time_hooks(pythons, args.rounds)}", flush=True)
+    if "monitored" in pythons:
+        print(f"\n{time_many_steps(pythons, args.rounds)}", flush=True)
     if args.start_rounds:
         print(f"\n{time_first_steps(pythons, args.models, args.start_rounds)}", flush=True)
         print(f"\n{time_import(pythons, args.rounds)}", flush=True)

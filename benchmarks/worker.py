@@ -2,8 +2,9 @@
 
     python worker.py TARGET WAY MODEL
 
-`run.py` starts it. WAY is "session", or the number of hooks of a monitored session. It trains one step and writes the
-target's version; then, for each number read, it trains that many steps and writes the seconds they took, and for "peak"
+`run.py` starts it. WAY is "session", the number of hooks of a monitored session, or "steps" or "feeds" for its
+`run_steps`. It trains one step and writes the target's version; then, for each number read, it trains that many steps
+and writes the seconds they took, and for "peak"
 it writes the most memory that it has held, in bytes. The targets differ in the module that they import, and in nothing
 else. As TensorFlow 1.15 is one of them, this file and the models are Python 3.7.
 
@@ -67,7 +68,7 @@ def open_session(tf, way, loss):
             lambda: tf.train.CheckpointSaverHook(folder, save_steps=NEVER),
             lambda: tf.train.StepCounterHook(every_n_steps=NEVER, output_dir=folder),
         ]
-        hooks = [kinds[i % len(kinds)]() for i in range(int(way))]
+        hooks = [kinds[i % len(kinds)]() for i in range(4 if way in ("steps", "feeds") else int(way))]
         with tf.train.SingularMonitoredSession(hooks=hooks) as session:
             yield session.run, session.raw_session()
 
@@ -84,11 +85,17 @@ def train_graph(target, way, model):
     updated_last = tf.trainable_variables()[-1]
     feeds = itertools.cycle([dict(zip(placeholders, batch)) for batch in model.batches(np.random.RandomState(0))])
 
+    # In `run_steps` the steps are one call: with the same feeds in each, or with feeds of its own for each.
+    at_once = {"steps": lambda n: {"feed_dict": next(feeds)}, "feeds": lambda n: {"feeds": itertools.islice(feeds, n)}}
+
     with open_session(tf, way, loss) as (run, raw):
 
         def train(steps):
-            for _ in range(steps):
-                run(train_op, feed_dict=next(feeds))
+            if way in at_once:
+                run.__self__.run_steps(train_op, steps, **at_once[way](steps))
+            else:
+                for _ in range(steps):
+                    run(train_op, feed_dict=next(feeds))
             raw.run(updated_last)  # a step that fetches nothing may still be at work when `run` returns
 
         yield train, version

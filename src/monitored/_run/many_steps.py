@@ -19,6 +19,7 @@ from monitored._run.segment_runner import CompiledSegments
 
 _STAGED_BYTES: Final = 64 << 20  # of feeds that are put on the device at a time
 _STAGED_STEPS: Final = 256
+_FEW: Final = 16  # steps, for which a small array is enough
 
 
 class StepLoop:
@@ -76,7 +77,7 @@ def staged(steps: Iterable[list[Any]]) -> Iterator[tuple[list[list[Any]], list[A
 
     Yields:
         For some steps in a row whose values have the same shapes: those values, and the same as arrays with a row for
-        each step. There may be more rows than steps, so that few numbers of rows have to be compiled for.
+        each step. There may be more rows than steps, so that two numbers of rows only have to be compiled for.
     """
     for _, alike in groupby(steps, lambda values: [value.shape for value in values]):
         rest = iter(alike)
@@ -84,7 +85,7 @@ def staged(steps: Iterable[list[Any]]) -> Iterator[tuple[list[list[Any]], list[A
             size = sum(value.nbytes for value in first)
             room = max(1, min(_STAGED_STEPS, _STAGED_BYTES // max(size, 1)))
             some = [first, *islice(rest, room - 1)]
-            rows = min(room, 1 << (len(some) - 1).bit_length())
+            rows = room if len(some) > _FEW else min(room, _FEW)
             arrays = []
             for values in zip(*some, strict=True):
                 array = np.zeros((rows, *values[0].shape), values[0].dtype)
