@@ -17,7 +17,6 @@ files, under the names that it is to keep:
 """
 
 import contextlib
-import glob
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -37,6 +36,7 @@ from monitored._checkpoint.bundle import (
     Array,
     Path,
     crc_of_lengths,
+    data_files,
     data_path,
     encode_text,
     index_path,
@@ -262,8 +262,7 @@ class BundleWriter:
         """The data files of this prefix that the published index does not name."""
         num_shards = _num_shards_of(self._prefix)
         mine = {data_path(self._prefix, shard, num_shards) for shard in range(num_shards)} if num_shards else set()
-        found = glob.glob(f"{glob.escape(self._prefix)}.data-?????-of-?????")
-        return [path for path in found if num_shards and path not in mine]
+        return [path for path in data_files(self._prefix) if num_shards and path not in mine]
 
     def _stage(self, path: str) -> str:
         """Chooses the temporary name of a file."""

@@ -3,7 +3,6 @@
 Tensors are read one after the other, so that memory is taken for one of them (two, to compare) at a time.
 """
 
-import glob
 import math
 import os
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from monitored import errors
-from monitored._checkpoint.bundle import Array, Path, index_path
+from monitored._checkpoint.bundle import Array, Path, data_files, index_path
 from monitored._checkpoint.opening import open_checkpoint
 from monitored._checkpoint.reader import TensorReader
 from monitored._checkpoint.v1_reader import V1Reader, v1_files
@@ -79,10 +78,7 @@ def files_of(prefix: Path) -> list[tuple[str, int]]:
         Path and size in bytes of each file: the index and the data, or those that match.
     """
     path = os.fspath(prefix)
-    if os.path.exists(index_path(path)):
-        found = [index_path(path), *sorted(glob.glob(f"{glob.escape(path)}.data-?????-of-?????"))]
-    else:
-        found = v1_files(path)
+    found = [index_path(path), *data_files(path)] if os.path.exists(index_path(path)) else v1_files(path)
     return [(name, os.path.getsize(name)) for name in found]
 
 

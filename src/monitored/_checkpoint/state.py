@@ -23,7 +23,7 @@ from collections.abc import MutableSequence, Sequence
 from typing import Final, Protocol, cast
 
 from monitored import errors
-from monitored._checkpoint.bundle import Path, index_path
+from monitored._checkpoint.bundle import Path, data_files, index_path
 from monitored._checkpoint.coding import data_loss
 from monitored._checkpoint.files import os_errors_as_tf, replace_file
 from monitored._checkpoint.opening import open_checkpoint
@@ -322,11 +322,10 @@ def remove_checkpoint(
         OpError: A file could not be removed.
     """
     prefix = os.fspath(checkpoint_prefix)
-    if checkpoint_format_version == _V1:
-        paths = glob.glob(prefix)  # the path of a sharded one is a pattern: "model-?????-of-00002"
-    else:
-        # The index first: if this is interrupted, there is no checkpoint rather than a damaged one.
-        paths = [index_path(prefix), *glob.glob(f"{glob.escape(prefix)}.data-?????-of-?????")]
+    # The index first: if this is interrupted, there is no checkpoint rather than a damaged one. The path of a sharded
+    # one of the older format is a pattern: "model-?????-of-00002".
+    is_v1 = checkpoint_format_version == _V1
+    paths = glob.glob(prefix) if is_v1 else [index_path(prefix), *data_files(prefix)]
     unsharded = re.sub(r"-[\d?]+-of-\d+$", "", prefix)
     for path in [*paths, f"{unsharded}.{meta_graph_suffix}"]:
         with os_errors_as_tf(path):
