@@ -97,8 +97,6 @@ class ExecutableCache:
         if self._folder is None:
             return lower().compile(), True
         began = time.perf_counter()
-        if segment.ops:
-            self.load_ahead(segment.ops[0].graph)
         parts = self._content(segment, statics, shapes)
         path = None if parts is None else self._path([kind.encode(), *parts])
         found = None if path is None else self._found(path)

@@ -99,6 +99,8 @@ class CompiledSegments:
             NeedStatic: If a value must be known to compile that is not.
             OpError: If an operation does not fit its inputs.
         """
+        if segment.ops:
+            self.load_ahead(segment.ops[0].graph)
         if _repeats_itself(segment):
             return _step_by_step(lower_segment(segment, statics, Alike(inline=False)), self.store.device)
         with self._compiling, jax.enable_x64(True), jax.default_device(self.store.device):
