@@ -148,6 +148,8 @@ def test_told_to_log_failures_the_run_goes_on_and_saves_when_the_disk_has_room_a
         disk.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         for _ in range(8):
             session.run(train)
+        for saving in [thread for thread in threading.enumerate() if thread.name.startswith("save ")]:
+            saving.join(WAIT)
         disk.error = None
         for _ in range(4):
             session.run(train)
