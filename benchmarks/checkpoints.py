@@ -18,6 +18,7 @@ from pathlib import Path
 
 from environments import python_for
 from run import NAMES, processor, table, take_turns
+from worker_process import WorkerProcess
 
 WORKER = Path(__file__).resolve().parent / "checkpoint_worker.py"
 RESTART = Path(__file__).resolve().parent / "restart_worker.py"
@@ -31,40 +32,9 @@ WHAT = {
 }
 
 
-class Worker:
-    """A `checkpoint_worker.py` in its process."""
-
-    def __init__(self, target: str, size: str) -> None:
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - `close` closes it
-        self._process = subprocess.Popen(
-            [python_for(target), "-W", "ignore", str(WORKER), target, str(SIZES[size])],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
-        self.version = self._answer()
-
-    def seconds(self, what: str) -> float:
-        """Has something done, and returns the seconds that it took."""
-        assert self._process.stdin is not None
-        print(what, file=self._process.stdin, flush=True)
-        return float(self._answer())
-
-    def close(self) -> None:
-        """Lets the process end, and waits for it."""
-        self._process.communicate()
-        self._errors.close()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
-        if not line:
-            self._process.wait()
-            self._errors.seek(0)
-            raise RuntimeError((self._errors.read().strip().splitlines() or ["it ended without a word"])[-1])
-        return line
+def start_worker(target: str, size: str) -> WorkerProcess:
+    """Starts a `checkpoint_worker.py`, which answers what it is asked to do with the seconds that it took."""
+    return WorkerProcess(python_for(target), WORKER, target, str(SIZES[size]))
 
 
 def usable(targets: list[str]) -> list[str]:
@@ -72,7 +42,7 @@ def usable(targets: list[str]) -> list[str]:
     found = []
     for target in targets:
         try:
-            worker = Worker(target, "10 kB")
+            worker = start_worker(target, "10 kB")
         except RuntimeError as error:
             print(f"- {TARGETS[target]}: skipped: {error}")
         else:
@@ -84,13 +54,13 @@ def usable(targets: list[str]) -> list[str]:
 
 def time_size(targets: list[str], size: str, rounds: int) -> None:
     """Times everything for one size, and prints the tables."""
-    workers: dict[str, Worker] = {}
+    workers: dict[str, WorkerProcess] = {}
     try:
         for target in targets:
-            workers[target] = Worker(target, size)
+            workers[target] = start_worker(target, size)
         for what, (title, sizes) in WHAT.items():
             if size in sizes:
-                takes = {TARGETS[t]: functools.partial(worker.seconds, what) for t, worker in workers.items()}
+                takes = {TARGETS[t]: functools.partial(worker.ask, what) for t, worker in workers.items()}
                 times = take_turns(takes, rounds, f"{size}: {what}")
                 print(
                     f"\n{table(f'{size}: {title}', 'ms', times, {'× monitored': lambda row: 'monitored'})}", flush=True

@@ -17,7 +17,6 @@ import platform
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from environments import python_for
+from worker_process import WorkerProcess
 
 HERE = Path(__file__).resolve().parent
 SMALLEST = "linear"  # the model whose steps are next to nothing but machinery
@@ -55,48 +55,21 @@ class Row:
         return NAMES[self.target] + WAYS[self.way]
 
 
-class Worker:
+class Worker(WorkerProcess):
     """A `worker.py` in its process, which has trained its first step when the constructor returns."""
 
     def __init__(self, python: str, row: Row, model: str) -> None:
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - `close` closes it
         start = time.perf_counter()
-        self._process = subprocess.Popen(
-            [python, "-W", "ignore", str(HERE / "worker.py"), row.target, row.way, model],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
-        self.version = self._answer()
+        super().__init__(python, HERE / "worker.py", row.target, row.way, model)
         self.seconds_to_first_step = time.perf_counter() - start
 
     def seconds_per_step(self, steps: int) -> float:
         """Trains `steps` steps and returns the seconds that each took."""
-        assert self._process.stdin is not None
-        print(steps, file=self._process.stdin, flush=True)
-        return float(self._answer()) / steps
+        return self.ask(steps) / steps
 
     def peak_memory(self) -> float:
         """Returns the most memory that the process has held, in bytes."""
-        assert self._process.stdin is not None
-        print("peak", file=self._process.stdin, flush=True)
-        return float(self._answer())
-
-    def close(self) -> None:
-        """Lets the process end, and waits for it."""
-        self._process.communicate()
-        self._errors.close()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
-        if not line:
-            self._process.wait()
-            self._errors.seek(0)
-            raise RuntimeError((self._errors.read().strip().splitlines() or ["it ended without a word"])[-1])
-        return line
+        return self.ask("peak")
 
 
 Takes = dict[Any, Callable[[], float]]  # row -> what measures it once, in seconds
