@@ -11,13 +11,9 @@ from typing import Any
 from monitored._checkpoint.files import replace_file
 from monitored._run.timeline import Timeline
 from monitored._train.hooks.global_steps import required_global_step
+from monitored._train.hooks.timed_step import TimedStepHook
 from monitored._train.hooks.timer import SecondOrStepTimer
-from monitored._train.session_run_hook import (
-    SessionRunArgs,
-    SessionRunContext,
-    SessionRunHook,
-    SessionRunValues,
-)
+from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunValues
 from monitored._train.summary_io import FileWriterCache
 
 __all__ = ["ProfilerHook"]
@@ -25,7 +21,7 @@ __all__ = ["ProfilerHook"]
 _log = logging.getLogger("monitored")
 
 
-class ProfilerHook(SessionRunHook):
+class ProfilerHook(TimedStepHook):
     """Traces a run every so many steps or seconds, and writes ``timeline-<step>.json``.
 
     The file holds a Chrome trace (for ``chrome://tracing`` or https://ui.perfetto.dev): what the run's host steps,
@@ -54,22 +50,21 @@ class ProfilerHook(SessionRunHook):
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(SecondOrStepTimer(save_secs, save_steps, clock))
         self._output_dir = os.fspath(output_dir)
         self._show_dataflow = show_dataflow
         self._show_memory = show_memory
-        self._timer = SecondOrStepTimer(save_secs, save_steps, clock)
 
     def begin(self) -> None:
         """Finds the global step and opens the event file."""
         from tensorboard.compat.proto import config_pb2
 
+        super().begin()
         self._global_step = required_global_step("ProfilerHook")
         options = config_pb2.RunOptions(trace_level=config_pb2.RunOptions.FULL_TRACE)
         self._args = SessionRunArgs(self._global_step)
         self._traced_args = SessionRunArgs(self._global_step, options=options)
         self._writer = FileWriterCache.get(self._output_dir or os.curdir)
-        self._stale_step: int | None = None  # the step before the last run; none before the first
-        self._due = False
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
         """Asks for the global step, and for a trace when it is due."""
@@ -91,25 +86,6 @@ class ProfilerHook(SessionRunHook):
             self._timer.update_last_triggered_step(step)
             self._stale_step = step - 1
             self._write(step, run_values.run_metadata)
-
-    def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
-        """The runs before it is due."""
-        if self._stale_step is None:
-            return 0
-        return self._timer.quiet_runs(self._stale_step + 2, increment, secs_per_run)
-
-    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
-        """Notes where the global step was."""
-        self._stale_step = stale_step
-
-    def state_dict(self) -> dict[str, Any]:
-        """When the last trace was taken."""
-        return {"timer": self._timer.state_dict(), "stale_step": self._stale_step}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes the next trace when the process before would have."""
-        self._timer.load_state_dict(state["timer"])
-        self._stale_step = state["stale_step"]
 
     def _write(self, step: int, run_metadata: Any) -> None:
         path = os.path.join(self._output_dir, f"timeline-{step}.json")

@@ -10,19 +10,15 @@ from typing import Any
 
 from monitored import errors
 from monitored._train.hooks.global_steps import required_global_step
+from monitored._train.hooks.timed_step import TimedStepHook
 from monitored._train.hooks.timer import SecondOrStepTimer
-from monitored._train.session_run_hook import (
-    SessionRunArgs,
-    SessionRunContext,
-    SessionRunHook,
-    SessionRunValues,
-)
+from monitored._train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunValues
 from monitored._train.summary_io import FileWriterCache
 
 __all__ = ["SummarySaverHook"]
 
 
-class SummarySaverHook(SessionRunHook):
+class SummarySaverHook(TimedStepHook):
     """Writes summaries to an event file, every so many steps or seconds; the first run is written.
 
     Args:
@@ -51,7 +47,7 @@ class SummarySaverHook(SessionRunHook):
     ) -> None:
         if (scaffold is None) == (summary_op is None):
             raise ValueError("Exactly one of scaffold or summary_op must be provided.")
-        self._timer = SecondOrStepTimer(save_secs, save_steps, clock)
+        super().__init__(SecondOrStepTimer(save_secs, save_steps, clock))
         self._summary_op = summary_op
         self._scaffold = scaffold
         self._output_dir = output_dir
@@ -59,19 +55,18 @@ class SummarySaverHook(SessionRunHook):
 
     def begin(self) -> None:
         """Finds the global step and opens the event file."""
+        super().begin()
         if self._summary_writer is None and self._output_dir:
             self._summary_writer = FileWriterCache.get(self._output_dir)
         self._global_step = required_global_step("SummarySaverHook")
         self._step_args = SessionRunArgs(self._global_step)
         self._all_args: SessionRunArgs | None = None
-        self._stale_step: int | None = None  # the step before the last run; none before the first
-        self._due = False
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs | None:
         """Asks for the global step, and for the summaries when they are due."""
         if self._summary_writer is None:
             return None
-        stale_step = self._stale_step  # the last run led to the step after it; what is wanted is the next one's
+        stale_step = self._stale_step
         if stale_step is not None and (
             stale_step < self._timer.last_quiet_step - 1 or not self._timer.should_trigger_for_step(stale_step + 2)
         ):
@@ -102,22 +97,7 @@ class SummarySaverHook(SessionRunHook):
         """The runs before it is due."""
         if self._summary_writer is None:
             return math.inf
-        if self._stale_step is None:
-            return 0
-        return self._timer.quiet_runs(self._stale_step + 2, increment, secs_per_run)
-
-    def after_quiet_runs(self, runs: int, stale_step: int) -> None:
-        """Notes where the global step was."""
-        self._stale_step = stale_step
-
-    def state_dict(self) -> dict[str, Any]:
-        """When summaries were last written."""
-        return {"timer": self._timer.state_dict(), "stale_step": self._stale_step}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Writes the next summaries when the process before would have."""
-        self._timer.load_state_dict(state["timer"])
-        self._stale_step = state["stale_step"]
+        return super().quiet_runs(step, increment, secs_per_run)
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         """Has TensorBoard pass over what an earlier process wrote after the step that this one goes on from."""
