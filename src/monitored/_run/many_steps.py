@@ -7,7 +7,7 @@ A step that needs the host for nothing but its feeds becomes the body of a loop 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from itertools import groupby, islice, repeat
 from typing import Any, Final
 
 import jax
@@ -67,6 +67,27 @@ class StepLoop:
             store.values.update(zip((*segment.updates, *segment.creates), written, strict=True))
         result: list[Any] = outputs
         return result
+
+
+def feed_of_each_step(num_steps: int, feed_dict: Any, feeds: Iterable[Any] | None) -> Iterator[Any]:
+    """Checks what `run_steps` was given, and says what each step feeds.
+
+    Args:
+        num_steps: How many steps are to be taken.
+        feed_dict: What all of them feed.
+        feeds: Instead, a feed dictionary for each.
+
+    Returns:
+        The feed dictionaries, of which there may be more, or fewer, than steps.
+
+    Raises:
+        ValueError: If `num_steps` is not positive, or both feeds are given.
+    """
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be at least 1, not {num_steps}.")
+    if feeds is not None and feed_dict:
+        raise ValueError("Give run_steps either a feed_dict for all steps or feeds with one for each, not both.")
+    return repeat(feed_dict or {}) if feeds is None else iter(feeds)
 
 
 def staged(steps: Iterable[list[Any]]) -> Iterator[tuple[list[list[Any]], list[Any]]]:

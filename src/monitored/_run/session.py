@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -20,7 +20,7 @@ from monitored._run.counters import added_to
 from monitored._run.devices import DeviceAttributes, Placement
 from monitored._run.executor import Executor, PlanRunner
 from monitored._run.fetches import Feed, FetchMapper, flat_feeds, is_nested, signature, to_host
-from monitored._run.many_steps import StepLoop, staged
+from monitored._run.many_steps import StepLoop, feed_of_each_step, staged
 from monitored._run.partial import PartialRuns
 from monitored._run.store import StateStore
 from monitored._run.trace import Trace, partition_graph
@@ -202,11 +202,7 @@ class BaseSession:
             OutOfRangeError: If `feeds` has nothing left.
             Exception: As `run`.
         """
-        if num_steps < 1:
-            raise ValueError(f"num_steps must be at least 1, not {num_steps}.")
-        if feeds is not None and feed_dict:
-            raise ValueError("Give run_steps either a feed_dict for all steps or feeds with one for each, not both.")
-        each: Iterator[Any] = repeat(feed_dict or {}, num_steps) if feeds is None else islice(feeds, num_steps)
+        each: Iterator[Any] = islice(feed_of_each_step(num_steps, feed_dict, feeds), num_steps)
         first: Any = next(each, _NOTHING)
         if first is _NOTHING:
             raise errors.OutOfRangeError(None, None, "run_steps: there are no feeds left.")

@@ -27,12 +27,12 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
-from itertools import repeat
 from types import TracebackType
 from typing import Any, Final, Self
 
 from monitored import errors
 from monitored._graph.graph import Graph, get_default_graph
+from monitored._run.many_steps import feed_of_each_step
 from monitored._run.session import BaseSession
 from monitored._train.companions import companions_of
 from monitored._train.coordinator import Coordinator
@@ -186,11 +186,7 @@ class _MonitoredSession:
             OutOfRangeError: If `feeds` has nothing left.
             Exception: As `run`.
         """
-        if num_steps < 1:
-            raise ValueError(f"num_steps must be at least 1, not {num_steps}.")
-        if feeds is not None and feed_dict:
-            raise ValueError("Give run_steps either a feed_dict for all steps or feeds with one for each, not both.")
-        each = repeat(feed_dict or {}) if feeds is None else iter(feeds)
+        each = feed_of_each_step(num_steps, feed_dict, feeds)
         return self._recovering(self._run_steps, fetches, num_steps, each, feeds is None)
 
     def run_without_hooks(
