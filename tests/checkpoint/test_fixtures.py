@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from monitored import errors
-from monitored._checkpoint import BundleReader, get_checkpoint_state, newest_whole_checkpoint
+from monitored._checkpoint import BundleReader, get_checkpoint_state, latest_checkpoint
 
 FIXTURES = Path(__file__).parent / "fixtures"
 CHECK_TF_READS_OURS = Path(__file__).parent.parent / "oracle" / "check_tf_reads_ours.py"
@@ -63,7 +63,8 @@ def test_tensorflows_state_file_leads_to_its_checkpoint() -> None:
     state = get_checkpoint_state(FIXTURES)
     assert state is not None
     assert state.model_checkpoint_path == str(FIXTURES / "model.ckpt-3")
-    assert newest_whole_checkpoint(FIXTURES) == (str(FIXTURES / "model.ckpt-3"), [])
+    assert latest_checkpoint(FIXTURES) == str(FIXTURES / "model.ckpt-3")
+    assert BundleReader(FIXTURES / "model.ckpt-3").verify() == []
 
 
 @pytest.mark.oracle

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import monitored as tf
 from monitored import errors
 from monitored._checkpoint import (
     checkpoint_exists,
@@ -17,7 +18,6 @@ from monitored._checkpoint import (
     get_checkpoint_mtimes,
     get_checkpoint_state,
     latest_checkpoint,
-    newest_whole_checkpoint,
     remove_checkpoint,
     update_checkpoint_state,
     write_bundle,
@@ -156,7 +156,8 @@ def test_damaged_state_is_ignored_with_a_warning(
         assert get_checkpoint_state("a") is None
     assert "a/checkpoint: Checkpoint ignored" in caplog.text
     assert latest_checkpoint("a") is None
-    assert newest_whole_checkpoint("a") == (None, [])
+    with pytest.raises(errors.DataLossError, match=r"a/checkpoint, .* is damaged or cannot be read"):
+        restored_step("a")
 
 
 def test_directory_in_place_of_the_state_is_ignored_on_reading_and_an_error_on_writing(
@@ -195,7 +196,7 @@ def test_missing_state_is_none_and_missing_directory_is_not_made(directory: Path
     for missing in ["a", "nowhere"]:
         assert get_checkpoint_state(missing) is None
         assert latest_checkpoint(missing) is None
-        assert newest_whole_checkpoint(missing) == (None, [])
+        assert restored_step(missing) is None
     with pytest.raises(errors.NotFoundError, match="nowhere/checkpoint; No such file or directory"):
         update_checkpoint_state("nowhere", "nowhere/m")
 
@@ -273,50 +274,68 @@ def write_checkpoints(directory: Path, *steps: int) -> list[str]:
     return paths
 
 
-def test_newest_checkpoint_that_is_whole_is_found_behind_damaged_ones(directory: Path) -> None:
+def restored_step(directory: str | Path) -> int | None:
+    """The step of the checkpoint that a session restores which begins in a directory; None if it restores none."""
+    with tf.Graph().as_default():
+        v = tf.get_variable("v", [10], tf.int64)
+        w = tf.get_variable("w", [10], tf.int64)
+        session, is_restored = tf.train.SessionManager().recover_session("", tf.train.Saver([v, w]), directory)
+        with session:
+            return int(session.run(v)[0]) if is_restored else None
+
+
+def test_newest_checkpoint_that_is_whole_is_found_behind_damaged_ones(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     first, second, third, fourth = write_checkpoints(directory, 1, 2, 3, 4)
-    assert newest_whole_checkpoint(directory) == (fourth, [])
+    assert restored_step(directory) == 4
+    assert caplog.messages == []
     os.truncate(f"{fourth}.data-00000-of-00001", 10)
     os.remove(f"{third}.index")
     os.truncate(f"{second}.index", 30)
-    found, damaged = newest_whole_checkpoint(directory)
-    assert found == first
-    assert [path for path, _ in damaged] == [fourth, third, second]
-    assert "the file has 10 (and 1 more)" in damaged[0][1]
-    assert "Failed to find any matching files" in damaged[1][1]
-    assert "m-2.index: file is too short" in damaged[2][1]
+    assert restored_step(directory) == 1
+    damaged = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [message.split(" is damaged")[0] for message in damaged] == [
+        f"The checkpoint {path}" for path in (fourth, third, second)
+    ]
+    assert "the file has 10" in damaged[0]
+    assert "its files are missing" in damaged[1]
+    assert "m-2.index: file is too short" in damaged[2]
     assert os.path.exists(f"{fourth}.index")
 
     os.remove(f"{first}.data-00000-of-00001")
-    found, damaged = newest_whole_checkpoint(directory)
-    assert found is None
-    assert len(damaged) == 4
+    with pytest.raises(errors.DataLossError, match="holds no checkpoint that is whole") as caught:
+        restored_step(directory)
+    assert all(f"\n  {path}: " in caught.value.message for path in (fourth, third, second, first))
 
 
 def test_checkpoint_newer_than_the_named_one_is_not_taken(directory: Path) -> None:
     first, second, third = write_checkpoints(directory, 1, 2, 3)
     (directory / "checkpoint").write_text(text_of(second, first, second, third))
-    assert newest_whole_checkpoint(directory) == (second, [])
+    assert restored_step(directory) == 2
     os.remove(f"{second}.index")
-    assert newest_whole_checkpoint(directory)[0] == first
+    assert restored_step(directory) == 1
 
 
 def test_named_checkpoint_is_taken_though_it_is_not_in_the_list(directory: Path) -> None:
     first, second = write_checkpoints(directory, 1, 2)
     (directory / "checkpoint").write_text(text_of(second, first))
-    assert newest_whole_checkpoint(directory) == (second, [])
+    assert restored_step(directory) == 2
     os.remove(f"{second}.index")
-    assert newest_whole_checkpoint(directory)[0] == first
+    assert restored_step(directory) == 1
 
 
 def test_unreadable_checkpoint_is_an_error_and_not_passed_over(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_checkpoints(directory, 1, 2)
+    _, second = write_checkpoints(directory, 1, 2)
+    opened = open
 
-    def refused(path: str) -> Any:
-        raise errors.PermissionDeniedError(None, None, f"{path}; Permission denied")
+    def refused(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if path == f"{second}.index":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **kwargs)
 
-    monkeypatch.setattr("monitored._checkpoint.state.open_checkpoint", refused)
-    with pytest.raises(errors.PermissionDeniedError):
-        newest_whole_checkpoint(directory)
+    monkeypatch.setattr("builtins.open", refused)
+    with pytest.raises(errors.PermissionDeniedError, match=r"m-2.index; Permission denied"):
+        restored_step(directory)

@@ -11,7 +11,7 @@ import pytest
 
 import monitored as tf
 from monitored import errors
-from monitored._checkpoint import TensorReader, newest_whole_checkpoint, open_checkpoint
+from monitored._checkpoint import TensorReader, open_checkpoint
 from monitored._checkpoint.coding import decode_varints, encode_slice_key, encode_varint
 from monitored._checkpoint.protos import message_class
 from monitored._checkpoint.table import encode_table
@@ -63,7 +63,7 @@ def test_it_is_found_looked_into_restored_and_started_from(directory: Path) -> N
     path = tf.train.latest_checkpoint(directory)
     assert path == str(directory / TWO_FILES)
     assert tf.train.checkpoint_exists(path)
-    assert newest_whole_checkpoint(directory) == (path, [])
+    assert open_checkpoint(path).verify() == []
     assert tf.train.list_variables(directory) == [("global_step", []), ("table", [7, 2]), ("wide", [2, 5])]
     assert tf.train.NewCheckpointReader(path).get_tensor("global_step") == 3
     wide = tf.train.load_variable(directory, "wide")

@@ -16,7 +16,7 @@ Read from the bottom up:
     bundle.py       tensors in and out: `BundleWriter`, `BundleReader`
     v1_reader.py    TensorFlow's older checkpoints: `V1Reader`
     opening.py      either of them: `open_checkpoint`
-    state.py        the `checkpoint` file, and finding the newest checkpoint that is whole
+    state.py        the `checkpoint` file: which checkpoints there are, and which to go on from
     lock.py         one process at a time saves in a directory
 """
 
@@ -32,7 +32,7 @@ from monitored._checkpoint.state import generate_checkpoint_state_proto as gener
 from monitored._checkpoint.state import get_checkpoint_mtimes as get_checkpoint_mtimes
 from monitored._checkpoint.state import get_checkpoint_state as get_checkpoint_state
 from monitored._checkpoint.state import latest_checkpoint as latest_checkpoint
-from monitored._checkpoint.state import newest_whole_checkpoint as newest_whole_checkpoint
+from monitored._checkpoint.state import newest_first as newest_first
 from monitored._checkpoint.state import remove_checkpoint as remove_checkpoint
 from monitored._checkpoint.state import update_checkpoint_state as update_checkpoint_state
 from monitored._checkpoint.state import write_checkpoint_state as write_checkpoint_state
@@ -48,7 +48,7 @@ __all__ = [
     "get_checkpoint_mtimes",
     "get_checkpoint_state",
     "latest_checkpoint",
-    "newest_whole_checkpoint",
+    "newest_first",
     "open_checkpoint",
     "remove_checkpoint",
     "update_checkpoint_state",

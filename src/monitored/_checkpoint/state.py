@@ -10,7 +10,7 @@ It is a CheckpointState in protocol buffer text, rewritten after every save:
 
 A path that is not absolute starts at the directory of the file, so that the directory can be moved. The file
 is only ever replaced whole, and after the checkpoint that it names is on the disk: reading it gives a
-checkpoint that was whole when it was written. `newest_whole_checkpoint` finds one that still is.
+checkpoint that was whole when it was written. `newest_first` says in which order to look for one that still is.
 
 The functions have TensorFlow's names, arguments and behaviour (`tf.train`).
 """
@@ -26,7 +26,6 @@ from monitored import errors
 from monitored._checkpoint.bundle import Path, data_files, index_path
 from monitored._checkpoint.coding import data_loss
 from monitored._checkpoint.files import os_errors_as_tf, replace_file
-from monitored._checkpoint.opening import open_checkpoint
 from monitored._checkpoint.protos import message_class
 
 _logger: Final = logging.getLogger(__name__)
@@ -238,41 +237,22 @@ def latest_checkpoint(checkpoint_dir: Path, latest_filename: str | None = None) 
     return None
 
 
-def newest_whole_checkpoint(
-    checkpoint_dir: Path, latest_filename: str | None = None
-) -> tuple[str | None, list[tuple[str, str]]]:
-    """Finds the newest checkpoint of a directory of which every byte is as it was written.
+def newest_first(state: CheckpointState) -> list[str]:
+    """Lists the checkpoints that can be gone on from, in the order in which to look for one that is whole.
 
-    The checkpoint that the `checkpoint` file names is tried first, then the older ones in its list. One that
-    is newer than the named one is not: whoever edited the file did not want it.
+    The checkpoint that the `checkpoint` file names comes first, then the older ones in its list. One that is newer
+    than the named one is not tried: whoever edited the file did not want it.
 
     Args:
-        checkpoint_dir: The directory.
-        latest_filename: Name of the file, `checkpoint` by default.
+        state: What the file says.
 
     Returns:
-        The checkpoint's path without `.index`, or None if there is none; and for each damaged one that was
-        tried before it, its path and what is wrong. Nothing is removed.
-
-    Raises:
-        ValueError: The file is there but names no checkpoint.
-        OpError: A checkpoint could not be read for a reason that says nothing about what is in it, such as
-            a missing permission.
+        The checkpoints' paths without `.index`.
     """
-    damaged: list[tuple[str, str]] = []
-    state = get_checkpoint_state(checkpoint_dir, latest_filename)
-    if state is None:
-        return None, damaged
-    newest_first = state.all_model_checkpoint_paths[::-1]
-    if state.model_checkpoint_path in newest_first:
-        newest_first = newest_first[newest_first.index(state.model_checkpoint_path) :]
-    for path in dict.fromkeys([state.model_checkpoint_path, *newest_first]):
-        problems = _problems(path)
-        if not problems:
-            return path, damaged
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        damaged.append((path, problems[0] + more))
-    return None, damaged
+    paths = state.all_model_checkpoint_paths[::-1]
+    if state.model_checkpoint_path in paths:
+        paths = paths[paths.index(state.model_checkpoint_path) :]
+    return list(dict.fromkeys([state.model_checkpoint_path, *paths]))
 
 
 def checkpoint_exists(checkpoint_prefix: Path) -> bool:
@@ -346,13 +326,3 @@ def _existing_file(prefix: Path) -> str | None:
         if matches:
             return min(matches)
     return None
-
-
-def _problems(prefix: str) -> list[str]:
-    """What is wrong with a checkpoint."""
-    try:
-        return open_checkpoint(prefix).verify()
-    except (errors.PermissionDeniedError, errors.ResourceExhaustedError):
-        raise
-    except errors.OpError as error:
-        return [error.message]

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from monitored import errors
-from monitored._checkpoint import CheckpointState, checkpoint_exists, get_checkpoint_state
+from monitored._checkpoint import CheckpointState, checkpoint_exists, get_checkpoint_state, newest_first
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._run.session import BaseSession, Session
 from monitored._train.retention import within
@@ -354,15 +354,8 @@ def _check_there_is_none(directory: str) -> None:
 
 
 def _restore_newest(session: Session, saver: _Restores, directory: str, state: CheckpointState) -> None:
-    """Restores the newest checkpoint that is whole.
-
-    The one that the state file names comes first, then those before it in its list: whoever edited the file to name
-    an older one did not want the newer.
-    """
-    newest_first = state.all_model_checkpoint_paths[::-1]
-    if state.model_checkpoint_path in newest_first:
-        newest_first = newest_first[newest_first.index(state.model_checkpoint_path) :]
-    candidates = list(dict.fromkeys([state.model_checkpoint_path, *newest_first]))
+    """Restores the newest checkpoint that is whole."""
+    candidates = newest_first(state)
     if not any(map(checkpoint_exists, candidates)):
         raise ValueError(
             f"The passed save_path is not a valid checkpoint: {candidates[0]}: {directory} has a `checkpoint` file, "
