@@ -88,62 +88,23 @@ class BundleReader(TensorReader):
         return self._num_shards
 
     def keys(self) -> list[str]:
-        """Lists the tensors' names.
-
-        Returns:
-            The names, in the order of their bytes.
-        """
+        """Lists the tensors' names (`TensorReader.keys`)."""
         return [key.decode("utf-8", "surrogateescape") for key in self._table if key[:1] != SLICE_MARK]
 
     def has(self, name: str) -> bool:
-        """Tells whether the checkpoint holds a tensor.
-
-        Args:
-            name: The tensor's name.
-
-        Returns:
-            True if it does.
-        """
+        """Tells whether the checkpoint holds a tensor (`TensorReader.has`)."""
         return not name.startswith("\0") and encode_text(name) in self._table
 
     def shape_map(self) -> dict[str, tuple[int, ...]]:
-        """Gives the shape of every tensor.
-
-        Returns:
-            Name -> shape.
-
-        Raises:
-            DataLossError: An entry of the index is damaged.
-        """
+        """Gives the shape of every tensor (`TensorReader.shape_map`)."""
         return {name: self._entry(encode_text(name), name).shape for name in self.keys()}
 
     def dtype_map(self) -> dict[str, np.dtype[Any]]:
-        """Gives the dtype of every tensor.
-
-        Returns:
-            Name -> dtype: object for strings, void for what cannot be read (resources and variants).
-
-        Raises:
-            DataLossError: An entry of the index is damaged.
-        """
+        """Gives the dtype of every tensor (`TensorReader.dtype_map`)."""
         return {name: self._entry(encode_text(name), name).dtype for name in self.keys()}
 
     def read(self, name: str) -> Array:
-        """Reads a tensor; one that was saved in parts is put together.
-
-        Args:
-            name: The tensor's name.
-
-        Returns:
-            A new array. Strings are bytes objects in an array of dtype object; quantized types are the
-            integers that they are made of.
-
-        Raises:
-            NotFoundError: The checkpoint has no such tensor, or a data file is missing.
-            DataLossError: The tensor is damaged.
-            UnimplementedError: It is a resource or a variant.
-            OpError: The data could not be read.
-        """
+        """Reads a tensor (`TensorReader.read`)."""
         if not self.has(name):
             raise errors.NotFoundError(None, None, f"Key {name} not found in checkpoint")
         entry = self._entry(encode_text(name), name)
@@ -153,14 +114,7 @@ class BundleReader(TensorReader):
         return self._read_entry(entry, name)
 
     def check_tree_hash(self) -> str | None:
-        """Compares what the index tells of all entries with the tree hash that was written with them.
-
-        Returns:
-            The hash, 64 hexadecimal digits; None if the checkpoint has none, as TensorFlow's.
-
-        Raises:
-            DataLossError: They differ, or an entry is damaged.
-        """
+        """Compares the index with the tree hash that was written with it (`TensorReader.check_tree_hash`)."""
         if not self._tree_hash:
             return None
         entries = {key: parse_message("BundleEntryProto", entry, self._index) for key, entry in self._table.items()}
