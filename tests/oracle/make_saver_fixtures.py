@@ -7,19 +7,13 @@ import json
 import os
 import sys
 import tempfile
-import warnings
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-warnings.simplefilter("ignore")
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(HERE))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import tensorflow as tf  # noqa: E402
-
-from oracle import saver_programs  # noqa: E402
+from oracle import fixture_file, saver_programs
 
 
-def write_checkpoint(directory):
+def write_checkpoint(tf, directory):
     """A model after three steps of Adam, and what its variables are."""
     with tf.Graph().as_default():
         tf.set_random_seed(1)
@@ -40,20 +34,13 @@ def write_checkpoint(directory):
 
 
 def main():
-    assert tf.__version__.startswith("1.15"), tf.__version__
-    tf.compat.v1.logging.set_verbosity("FATAL")
-    target = os.path.join(os.path.dirname(HERE), "fixtures", "saver")
-    if not os.path.isdir(target):
-        os.makedirs(target)
+    tf = fixture_file.tensorflow_115()
     found = {}
     for name in saver_programs.PROGRAMS:
         with tempfile.TemporaryDirectory() as directory:
             found[name] = saver_programs.run(tf, name, directory)
-    with open(os.path.join(target, "programs.json"), "w") as file:
-        lines = [f"{json.dumps(k)}: {json.dumps(v, sort_keys=True)}" for k, v in sorted(found.items())]
-        file.write("{\n" + ",\n".join(lines) + "\n}\n")
-    write_checkpoint(target)
-    print(f"{len(found)} programs", sorted(os.listdir(target)))
+    fixture_file.write("fixtures/saver/programs.json", found)
+    write_checkpoint(tf, os.path.join(fixture_file.TESTS, "fixtures", "saver"))
 
 
 if __name__ == "__main__":
