@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import monitored as tf
+from iterators import Getting, Rows
 
 
 @pytest.fixture(autouse=True)
@@ -119,40 +119,6 @@ def test_tensorflow_and_sessions_without_the_hook_pass_over_states(tmp_path: Pat
         step = tf.train.get_or_create_global_step()
         with tf.train.SingularMonitoredSession(checkpoint_dir=str(tmp_path)) as session:
             assert session.run(step) == 0
-
-
-class Rows:
-    """An iterator over numbers that tells where it stands."""
-
-    def __init__(self) -> None:
-        self.next = 0
-
-    def __next__(self) -> int:
-        self.next += 1
-        return self.next - 1
-
-    def state_dict(self) -> dict[str, int]:
-        return {"next": self.next}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.next = state["next"]
-
-
-class Getting:
-    """The same with the methods that Grain's iterators have."""
-
-    def __init__(self) -> None:
-        self.next = 0
-
-    def __next__(self) -> int:
-        self.next += 1
-        return self.next - 1
-
-    def get_state(self) -> bytes:
-        return json.dumps(self.next).encode()
-
-    def set_state(self, state: bytes) -> None:
-        self.next = json.loads(state)
 
 
 @pytest.mark.parametrize("kind", [Rows, Getting])

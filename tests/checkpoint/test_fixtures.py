@@ -1,4 +1,4 @@
-"""Reading what TensorFlow wrote (`tests/oracle/make_checkpoint_fixtures.py`), and TensorFlow reading ours."""
+"""Reading what TensorFlow wrote, and TensorFlow reading ours."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from checkpoint.recorded import FIXTURES, assert_read_byte_for_byte
 from monitored import errors
 from monitored._checkpoint import BundleReader, get_checkpoint_state, latest_checkpoint
 
-FIXTURES = Path(__file__).parent / "fixtures"
 CHECK_TF_READS_OURS = Path(__file__).parent.parent / "oracle" / "check_tf_reads_ours.py"
 
 
@@ -32,16 +32,7 @@ CASES = [
 
 @pytest.mark.parametrize(("checkpoint", "name"), CASES, ids=[f"{c}:{n!a}" for c, n in CASES])
 def test_tensor_that_tensorflow_wrote_is_read_byte_for_byte(checkpoint: str, name: str) -> None:
-    expected = expected_entries(checkpoint)[name]
-    reader = BundleReader(FIXTURES / checkpoint)
-    array = reader.read(name)
-    assert array.shape == reader.shape_map()[name] == tuple(expected["shape"])
-    assert array.dtype == reader.dtype_map()[name]
-    assert array.dtype.name == expected["dtype"]
-    if array.dtype == object:
-        assert [item.hex() for item in array.reshape(-1)] == expected["strings"]
-    else:
-        assert array.tobytes().hex() == expected["bytes"]
+    assert_read_byte_for_byte(BundleReader(FIXTURES / checkpoint), name, expected_entries(checkpoint)[name])
 
 
 @pytest.mark.parametrize("checkpoint", ["dtypes", "small_dtypes", "slices", "model.ckpt-3"])

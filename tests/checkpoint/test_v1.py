@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import monitored as tf
+from checkpoint.recorded import FIXTURES, assert_read_byte_for_byte
 from monitored import errors
 from monitored._checkpoint import TensorReader, open_checkpoint
 from monitored._checkpoint.coding import decode_varints, encode_slice_key, encode_varint
 from monitored._checkpoint.protos import message_class
 from monitored._checkpoint.table import encode_table
 
-FIXTURES = Path(__file__).parent / "fixtures"
 ONE_FILE, TWO_FILES = "v1", "v1.ckpt-3-?????-of-00002"
 
 
@@ -29,16 +29,7 @@ CASES = [(checkpoint, name) for checkpoint in (ONE_FILE, TWO_FILES) for name in 
 
 @pytest.mark.parametrize(("checkpoint", "name"), CASES, ids=[f"{c}:{n}" for c, n in CASES])
 def test_tensor_that_tensorflow_wrote_is_read_byte_for_byte(checkpoint: str, name: str) -> None:
-    expected = expected_entries(checkpoint)[name]
-    reader = open_checkpoint(FIXTURES / checkpoint)
-    array = reader.read(name)
-    assert array.shape == reader.shape_map()[name] == tuple(expected["shape"])
-    assert array.dtype == reader.dtype_map()[name]
-    assert array.dtype.name == expected["dtype"]
-    if array.dtype == object:
-        assert [item.hex() for item in array.reshape(-1)] == expected["strings"]
-    else:
-        assert array.tobytes().hex() == expected["bytes"]
+    assert_read_byte_for_byte(open_checkpoint(FIXTURES / checkpoint), name, expected_entries(checkpoint)[name])
 
 
 @pytest.mark.parametrize("checkpoint", [ONE_FILE, TWO_FILES])

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import monitored as tf
-
-
-class Counting:
-    """An iterator that counts, and can tell where it stands."""
-
-    def __init__(self) -> None:
-        self.next = 0
-
-    def __next__(self) -> int:
-        self.next += 1
-        return self.next - 1
-
-    def get_state(self) -> dict[str, Any]:
-        return {"next": self.next}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        self.next = state["next"]
+from iterators import Getting
 
 
 def _train(directory: Path, steps: int) -> list[tuple[int, int]]:
     """What the steps see of two iterators, of which the second goes on by two."""
     with tf.Graph().as_default():
-        each, other = (tf.train.register_iterator(Counting(), name) for name in ("train", "other"))
+        each, other = (tf.train.register_iterator(Getting(), name) for name in ("train", "other"))
         x = tf.placeholder(tf.int64, [2])
         step = tf.train.get_or_create_global_step()
         train_op = tf.assign_add(step, 1)
