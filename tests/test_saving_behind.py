@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,18 @@ def saved_values(path: Path, step: int) -> np.ndarray[Any, Any]:
     return np.asarray(values)
 
 
-def test_steps_go_on_while_a_checkpoint_of_an_earlier_step_is_written(tmp_path: Path, disk: Disk) -> None:
+@contextmanager
+def saving_every(save_steps: int, path: Path, **options: Any) -> Iterator[tuple[Any, Any]]:
+    """A session that saves every so many steps, when step 0 is on the disk; with the operation of a step."""
     train, _ = counting()
-    hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=5)
+    hook = tf.train.CheckpointSaverHook(str(path), save_steps=save_steps, **options)
     with tf.train.SingularMonitoredSession([hook]) as session:
         session.save()
+        yield session, train
+
+
+def test_steps_go_on_while_a_checkpoint_of_an_earlier_step_is_written(tmp_path: Path, disk: Disk) -> None:
+    with saving_every(5, tmp_path) as (session, train):
         disk.hold()
         for _ in range(9):
             session.run(train)
@@ -92,10 +100,7 @@ def test_steps_go_on_while_a_checkpoint_of_an_earlier_step_is_written(tmp_path: 
 
 
 def test_one_save_at_a_time_goes_on(tmp_path: Path, disk: Disk) -> None:
-    train, _ = counting()
-    hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=2)
-    with tf.train.SingularMonitoredSession([hook]) as session:
-        session.save()
+    with saving_every(2, tmp_path) as (session, train):
         disk.hold()
         session.run(train)
         session.run(train)
@@ -114,14 +119,11 @@ def test_one_save_at_a_time_goes_on(tmp_path: Path, disk: Disk) -> None:
 def test_what_goes_wrong_in_a_save_comes_out_of_the_next_run_and_the_checkpoint_before_is_good(
     tmp_path: Path, disk: Disk
 ) -> None:
-    train, large = counting()
-    hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=3)
     taken = 0
 
     def fill_the_disk() -> None:
         nonlocal taken
-        with tf.train.SingularMonitoredSession([hook]) as session:
-            session.save()
+        with saving_every(3, tmp_path) as (session, train):
             disk.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             for _ in range(1000):
                 session.run(train)
@@ -135,16 +137,16 @@ def test_what_goes_wrong_in_a_save_comes_out_of_the_next_run_and_the_checkpoint_
     ]  # fmt: skip
     disk.error = None
     with tf.train.SingularMonitoredSession(checkpoint_dir=str(tmp_path)) as session:
-        assert session.run(large)[0] == 0
+        assert session.run("large:0")[0] == 0
 
 
 def test_told_to_log_failures_the_run_goes_on_and_saves_when_the_disk_has_room_again(
     tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    train, _ = counting()
-    hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=3, on_failure="log")
-    with caplog.at_level(logging.ERROR, "monitored"), tf.train.SingularMonitoredSession([hook]) as session:
-        session.save()
+    with (
+        caplog.at_level(logging.ERROR, "monitored"),
+        saving_every(3, tmp_path, on_failure="log") as (session, train),
+    ):
         disk.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         for _ in range(8):
             session.run(train)
@@ -163,10 +165,7 @@ def test_told_to_log_failures_the_run_goes_on_and_saves_when_the_disk_has_room_a
 
 
 def test_a_save_that_failed_at_the_last_step_is_made_again_at_the_end(tmp_path: Path, disk: Disk) -> None:
-    train, _ = counting()
-    hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=3)
-    with tf.train.SingularMonitoredSession([hook]) as session:
-        session.save()
+    with saving_every(3, tmp_path) as (session, train):
         disk.hold()
         disk.error = OSError(errno.EIO, os.strerror(errno.EIO))
         for _ in range(3):
@@ -181,12 +180,8 @@ def test_a_save_that_failed_at_the_last_step_is_made_again_at_the_end(tmp_path: 
 def test_a_session_that_fails_waits_for_the_save_and_its_own_error_comes_out(
     tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    train, _ = counting()
-    hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=2)
-
     def fail_during_a_save() -> None:
-        with tf.train.SingularMonitoredSession([hook]) as session:
-            session.save()
+        with saving_every(2, tmp_path) as (session, train):
             disk.hold()
             session.run(train)
             session.run(train)
