@@ -148,7 +148,7 @@ class Saver:
         self.saver_def = saver_def
         self._graph: Graph | None = None  # set by `build`, as is what follows
         self._variables: Variables = {}  # name in the checkpoint -> variable
-        self._streams: tuple[int, dict[str, Operation]] | None = None  # for which version of the graph
+        self._streams: tuple[int, dict[str, Operation] | None] | None = None  # for which version of the graph
         self._meta: tuple[Any, bytes] | None = None  # the last MetaGraph written, and of what it is
         self._last: list[tuple[str, float]] = []  # (checkpoint, when it was made in seconds since 1970), oldest first
         self._next_kept = math.inf  # when the next checkpoint to be kept for good is due
@@ -225,16 +225,13 @@ class Saver:
         """The operations that hold the variables."""
         return {op for variable in self._variables.values() for op in operations_of(variable)}
 
-    def _streams_of(self, graph: Graph) -> dict[str, Operation]:
-        """The random operations whose streams go with the variables: none for a saver of a part of the model."""
+    def _streams_of(self, graph: Graph) -> dict[str, Operation] | None:
+        """The random operations whose streams go with the variables; None for a saver of a part of the model."""
         if self._streams is None or self._streams[0] != graph.version:
-            self._streams = (graph.version, snapshot.streams_of(graph) if self._is_whole(graph) else {})
+            saved = self._operations()
+            whole = all(variable.op in saved for variable in graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
+            self._streams = (graph.version, snapshot.streams_of(graph) if whole else None)
         return self._streams[1]
-
-    def _is_whole(self, graph: Graph) -> bool:
-        """Whether all of the model is saved, and so what goes with it."""
-        saved = self._operations()
-        return all(variable.op in saved for variable in graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
 
     # -- saving -----------------------------------------------------------------------------------------------------
 
@@ -351,7 +348,7 @@ class Saver:
                 raise ValueError(f"'latest_filename' collides with 'save_path': '{latest_filename}' and '{path}'")
         graph, values = session.graph, {}
         if not self._is_empty:
-            values = snapshot.take(session, self._variables, self._streams_of(graph), kept, self._is_whole(graph))
+            values = snapshot.take(session, self._variables, self._streams_of(graph), kept)
 
         def finish() -> str | None:
             is_new = not checkpoint_exists(checkpoint)
@@ -494,10 +491,7 @@ class Saver:
         streams = self._streams_of(session.graph)
         session._executor.compiled.load_ahead(session.graph)
         with activity("restore"):
-            plan = snapshot.restore(
-                session, path, self._variables, streams, self._reshape, self._strict, self._renamed,
-                self._is_whole(session.graph),
-            )  # fmt: skip
+            plan = snapshot.restore(session, path, self._variables, streams, self._reshape, self._strict, self._renamed)
         if self._renamed and plan.renamed and plan.fits:
             _log.info("%s", plan)
         elif not plan.fits:

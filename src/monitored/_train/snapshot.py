@@ -55,18 +55,17 @@ def streams_of(graph: Graph) -> dict[str, Operation]:
 def take(
     session: BaseSession,
     variables: Variables,
-    streams: Mapping[str, Operation],
+    streams: Mapping[str, Operation] | None,
     kept: dict[Operation, Array],
-    whole: bool,
 ) -> dict[str, Any]:
     """Reads a session's state at one moment.
 
     Args:
         session: The session.
         variables: Name in the checkpoint -> variable.
-        streams: Name in the checkpoint -> random operation; those that have drawn nothing yet are left out.
+        streams: Name in the checkpoint -> random operation; those that have drawn nothing yet are left out. None if the
+            variables are a part of the model only, with which nothing else goes, the companions' states neither.
         kept: Arrays for the copies; see `StateStore.copies`.
-        whole: Whether the states of the session's companions are part of it.
 
     Returns:
         Name -> value, in the order of the names; for a partitioned variable a list of its parts'.
@@ -76,9 +75,9 @@ def take(
         TypeError: If the state of a companion holds something that cannot be saved.
     """
     store = session._store
-    states = companions_of(session).tensors() if whole else {}
+    states = {} if streams is None else companions_of(session).tensors()
     with store.lock:
-        wanted = {**variables, **{name: op for name, op in streams.items() if op in store.values}}
+        wanted = {**variables, **{name: op for name, op in (streams or {}).items() if op in store.values}}
         copies = store.copies(dict.fromkeys(op for one in wanted.values() for op in operations_of(one)), kept)
     found = {**{name: _value(variable, copies) for name, variable in wanted.items()}, **states}
     return {name: found[name] for name in sorted(found)}
@@ -92,11 +91,10 @@ def restore(
     session: BaseSession,
     prefix: str,
     variables: Variables,
-    streams: Mapping[str, Operation],
+    streams: Mapping[str, Operation] | None,
     reshape: bool = False,
     strict: bool = True,
     renamed: Mapping[str, str] | None = None,
-    whole: bool = False,
 ) -> RestorePlan:
     """Gives a session the state that a checkpoint holds, after every byte of it was compared with its checksum.
 
@@ -105,11 +103,10 @@ def restore(
         prefix: The checkpoint's path without `.index`.
         variables: Name in the checkpoint -> variable.
         streams: Name in the checkpoint -> random operation. In a checkpoint with streams, one that is not there had
-            drawn nothing yet, and starts anew; TensorFlow's checkpoints have none, and change none.
+            drawn nothing yet, and starts anew; TensorFlow's checkpoints have none, and change none. None as for `take`.
         reshape: Whether a variable takes a value of another shape, if that has as many elements.
         strict: Whether all variables must be there and fit. If not, those that do not are left as they are.
         renamed: Variables' names -> the names that they had before.
-        whole: Whether the session's companions take over their states.
 
     Returns:
         What the checkpoint had for the variables.
@@ -127,12 +124,13 @@ def restore(
     check(plan, pairs, strict)
     held = reader.keys()
     has_streams = any(name.startswith(STREAM) for name in held)
-    restarted = [op for name, op in streams.items() if has_streams and not reader.has(name)]
-    drawn: list[tuple[Operation | Partitioned, str]] = [(op, name) for name, op in streams.items() if reader.has(name)]
+    restarted = [op for name, op in (streams or {}).items() if has_streams and not reader.has(name)]
+    drawn: list[tuple[Operation | Partitioned, str]] = []
+    drawn.extend((op, name) for name, op in (streams or {}).items() if reader.has(name))
     try:
         reader.check_tree_hash()
         read = [(variable, name, reader.read(name)) for variable, name in (*sources.items(), *drawn)]
-        states = states_in(reader.read, held, prefix) if whole else {}
+        states = {} if streams is None else states_in(reader.read, held, prefix)
     except errors.NotFoundError as error:  # not a name, for they are there, but a file
         raise errors.DataLossError(None, None, f"{prefix} is incomplete: {error.message}") from error
     values: dict[Operation, Array] = {}
