@@ -7,7 +7,7 @@
     stall    what a step takes longer in which `CheckpointSaverHook` saves (Orbax: its asynchronous checkpointer)
     loop     what a save adds to the loop in all, the steps included that are slower while it goes on
     durable  a save whose files are on the disk: those that a target does not flush are flushed here
-    restore  a restore into a session
+    restore  a restore into a new session
 
 As TensorFlow 1.15 is one of the targets, this file is Python 3.7.
 """
@@ -95,9 +95,10 @@ class Graph:
         return time.perf_counter() - start
 
     def restore(self):
-        start = time.perf_counter()
-        self.saver.restore(self.session, self.path)
-        return time.perf_counter() - start
+        with self.tf.Session() as session:
+            start = time.perf_counter()
+            self.saver.restore(session, self.path)
+            return time.perf_counter() - start
 
 
 class Orbax:

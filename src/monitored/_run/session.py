@@ -423,10 +423,11 @@ class BaseSession:
         self._let_go()
 
     def _let_go(self) -> None:
-        """Wakes the runs that wait, and forgets what has been prepared."""
+        """Wakes the runs that wait, and forgets what has been prepared and the values of the variables."""
         self._live = False
         self._prepared.clear()
         self._cancellations.cancel()
+        self._store.release()
 
     def as_default(self) -> AbstractContextManager[Self]:
         """Makes this the default session of the thread within a block; it is not closed at the end.

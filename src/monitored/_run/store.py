@@ -50,6 +50,7 @@ class StateStore:
         self.lock = threading.RLock()
         self.latest: Latest | None = None
         self._values: dict[Operation, Array] = {}
+        self._released = False
         self.resources: dict[Operation, Any] = {}
         self.layout = 0
 
@@ -68,15 +69,31 @@ class StateStore:
     def values(self, values: dict[Operation, Array]) -> None:
         self.latest, self._values = None, values
 
-    def load(self, values: Mapping[Operation, np.ndarray[Any, Any]]) -> None:
-        """Gives variables values from the host, all or none of them.
+    def release(self) -> None:
+        """Gives the memory of all values back, for good: what looks for one from now on ends with CancelledError."""
+        with self.lock:
+            self._released, self.values = True, {}
+
+    def place(self, value: np.ndarray[Any, Any]) -> Array:
+        """Copies a value from the host to the device.
 
         Args:
-            values: The arrays, of the variables' dtypes.
+            value: The array, of a variable's dtype. When this returns it is the caller's own again.
+
+        Returns:
+            The array on the device.
         """
         with jax.enable_x64(True), jax.default_device(self.device):
-            # A copy: the device may otherwise share the caller's memory, which the next step would overwrite.
-            arrays = {op: jax.numpy.array(value, copy=True) for op, value in values.items()}
+            # Not an alias: the device may otherwise share the caller's memory, which the next step would overwrite.
+            # `jax.numpy.array` would copy twice.
+            return jax.device_put(value, may_alias=False).block_until_ready()
+
+    def load(self, arrays: Mapping[Operation, Array]) -> None:
+        """Gives variables values, all of them in one moment.
+
+        Args:
+            arrays: Arrays on the device, of the variables' dtypes.
+        """
         with self.lock:
             self.note_shapes(arrays)
             self.values.update(arrays)
@@ -98,7 +115,7 @@ class StateStore:
             try:
                 return {op: np.array(self.values[op]) for op in ops}
             except KeyError as missing:
-                raise uninitialized(missing.args[0]) from None
+                raise self._missing(missing.args[0]) from None
 
     def copies(self, ops: Iterable[Operation], kept: dict[Operation, np.ndarray[Any, Any]]) -> dict[Operation, Array]:
         """The present values of variables, all of one moment, as copies that can be looked at while steps go on.
@@ -122,7 +139,7 @@ class StateStore:
             for op in ops:
                 value = self.values.get(op)
                 if value is None:
-                    raise uninitialized(op)
+                    raise self._missing(op)
                 if isinstance(value, jax.Array) and any(device.platform != "cpu" for device in value.devices()):
                     found[op] = value.copy()
                     continue
@@ -160,8 +177,14 @@ class StateStore:
         self.ensure_streams(ops)
         for op in ops:
             if op not in self.values:
-                raise uninitialized(op)
+                raise self._missing(op)
         return [self.values[op] for op in ops]
+
+    def _missing(self, op: Operation) -> errors.OpError:
+        """The error for a variable that has no value."""
+        if self._released:
+            return errors.CancelledError(op.node_def, op, "Session has been closed.")
+        return uninitialized(op)
 
     def resource(self, op: Operation, factory: Callable[[], Any]) -> Any:
         """The object of a resource operation, made by `factory` at first use."""

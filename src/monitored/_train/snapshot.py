@@ -127,21 +127,22 @@ def restore(
     restarted = [op for name, op in (streams or {}).items() if has_streams and not reader.has(name)]
     drawn: list[tuple[Operation | Partitioned, str]] = []
     drawn.extend((op, name) for name, op in (streams or {}).items() if reader.has(name))
+    store = session._store
+    values: dict[Operation, Array] = {}
     try:
         reader.check_tree_hash()
-        read = [(variable, name, reader.read(name)) for variable, name in (*sources.items(), *drawn)]
+        for variable, name in (*sources.items(), *drawn):  # one by one: memory that is new to a process costs most
+            value = reader.read(name)
+            if variable not in sources and (value.dtype, value.shape) != _STREAM_TYPE:
+                raise errors.DataLossError(None, None, f"{prefix}: {name} is not the stream of a random operation.")
+            sizes = sizes_of(variable) if reshape and variable in sources else None
+            if sizes is not None:
+                value = value.reshape(sizes)
+            parts = variable.taken_from(value) if isinstance(variable, Partitioned) else {variable: value}
+            values.update({op: store.place(part) for op, part in parts.items()})
         states = {} if streams is None else states_in(reader.read, held, prefix)
     except errors.NotFoundError as error:  # not a name, for they are there, but a file
         raise errors.DataLossError(None, None, f"{prefix} is incomplete: {error.message}") from error
-    values: dict[Operation, Array] = {}
-    for variable, name, value in read:
-        if variable not in sources and (value.dtype, value.shape) != _STREAM_TYPE:
-            raise errors.DataLossError(None, None, f"{prefix}: {name} is not the stream of a random operation.")
-        sizes = sizes_of(variable) if reshape and variable in sources else None
-        if sizes is not None:
-            value = value.reshape(sizes)
-        values.update(variable.taken_from(value) if isinstance(variable, Partitioned) else {variable: value})
-    store = session._store
     with store.lock:
         store.load(values)
         for op in restarted:
