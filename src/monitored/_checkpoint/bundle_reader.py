@@ -79,6 +79,7 @@ class BundleReader(TensorReader):
             )
         if header.endianness:
             raise errors.UnimplementedError(None, None, f"{self._index}: the checkpoint is big endian")
+        self._decoded: dict[bytes, _Entry] = {}
         self._num_shards: int = header.num_shards
         self._tree_hash: bytes = header.tree_hash
 
@@ -103,15 +104,15 @@ class BundleReader(TensorReader):
         """Gives the dtype of every tensor (`TensorReader.dtype_map`)."""
         return {name: self._entry(encode_text(name), name).dtype for name in self.keys()}
 
-    def read(self, name: str) -> Array:
+    def read(self, name: str, memory: Array | None = None) -> Array:
         """Reads a tensor (`TensorReader.read`)."""
         if not self.has(name):
             raise errors.NotFoundError(None, None, f"Key {name} not found in checkpoint")
         entry = self._entry(encode_text(name), name)
         if entry.slices:
-            return self._read_slices(entry, name)
+            return self._read_slices(entry, name, memory)
         self._check_place(entry, name)
-        return self._read_entry(entry, name)
+        return self._read_entry(entry, name, memory)
 
     def check_tree_hash(self) -> str | None:
         """Compares the index with the tree hash that was written with it (`TensorReader.check_tree_hash`)."""
@@ -123,7 +124,9 @@ class BundleReader(TensorReader):
         return self._tree_hash.hex()
 
     def _entry(self, key: bytes, name: str) -> "_Entry":
-        """Decodes an entry of the index; its place in the data is not checked yet."""
+        """Decodes an entry of the index, once; its place in the data is not checked yet."""
+        if key in self._decoded:
+            return self._decoded[key]
         proto = parse_message("BundleEntryProto", self._table[key], self._index)
         dtype = DTYPES.get(proto.dtype, OPAQUE)
         shape = shape_of(proto)
@@ -133,7 +136,9 @@ class BundleReader(TensorReader):
             tuple((extent.start, extent.length if extent.HasField("length") else FULL) for extent in part.extent)
             for part in proto.slices
         )
-        return _Entry(dtype, shape, proto.shard_id, proto.offset, proto.size, proto.crc32c, slices)
+        entry = _Entry(dtype, shape, proto.shard_id, proto.offset, proto.size, proto.crc32c, slices)
+        self._decoded[key] = entry
+        return entry
 
     def _check_place(self, entry: "_Entry", name: str) -> None:
         """Checks that a tensor's bytes are all there and as many as its shape needs: memory is for those."""
@@ -154,14 +159,14 @@ class BundleReader(TensorReader):
             text = f"{name} of shape {entry.shape} and dtype {entry.dtype} cannot be {entry.size} bytes"
             raise data_loss(self._index, text)
 
-    def _read_entry(self, entry: "_Entry", name: str) -> Array:
+    def _read_entry(self, entry: "_Entry", name: str, memory: Array | None = None) -> Array:
         """Reads a tensor that has a place of its own, which was checked."""
         if entry.dtype == OPAQUE:
             message = f"{self._prefix}: {name} is a resource or a variant, which cannot be read"
             raise errors.UnimplementedError(None, None, message)
         if entry.dtype == object:
             return self._read_strings(entry, name)
-        out = self._empty(entry, name)
+        out = self._empty(entry, name, memory)
         self._read_numbers(entry, name, out)
         return out
 
@@ -194,7 +199,7 @@ class BundleReader(TensorReader):
         out.reshape(-1)[:] = strings
         return out
 
-    def _read_slices(self, entry: "_Entry", name: str) -> Array:
+    def _read_slices(self, entry: "_Entry", name: str, memory: Array | None) -> Array:
         """Reads a tensor that was saved in parts."""
         parts = []
         for stored in entry.slices:
@@ -216,7 +221,7 @@ class BundleReader(TensorReader):
         if problem:
             raise data_loss(self._index, f"{name}: {problem}")
 
-        out = self._empty(entry, name)
+        out = self._empty(entry, name, memory)
         for part, label, extents in parts:
             index: Any = (*(slice(start, start + length) for start, length in extents), ...)
             region = out[index]
@@ -247,8 +252,11 @@ class BundleReader(TensorReader):
             text = f"Checksum does not match: stored {entry.crc32c} vs. {mask_crc(crc)} of what was read"
             raise data_loss(path, f"{name}: {text}")
 
-    def _empty(self, entry: "_Entry", name: str) -> Array:
-        """Makes the array for a tensor, the size of which was checked."""
+    def _empty(self, entry: "_Entry", name: str, memory: Array | None = None) -> Array:
+        """Makes the array for a tensor, the size of which was checked; in `memory`, if that is large enough."""
+        size = math.prod(entry.shape) * entry.dtype.itemsize
+        if memory is not None and size <= len(memory) and entry.dtype != object:
+            return memory[:size].view(entry.dtype).reshape(entry.shape)
         try:
             return np.empty(entry.shape, entry.dtype)
         except ValueError as error:  # more dimensions or larger ones than numpy's arrays can have

@@ -56,15 +56,17 @@ class TensorReader(abc.ABC):
         """
 
     @abc.abstractmethod
-    def read(self, name: str) -> Array:
+    def read(self, name: str, memory: Array | None = None) -> Array:
         """Reads a tensor; one that was saved in parts is put together.
 
         Args:
             name: The tensor's name.
+            memory: An array of uint8 that the value may be put into, if it is large enough: memory that a process has
+                used before is several times as fast as new one.
 
         Returns:
-            A new array. Strings are bytes objects in an array of dtype object; quantized types are the
-            integers that they are made of.
+            The array: a new one, or one in `memory`. Strings are bytes objects in an array of dtype object;
+            quantized types are the integers that they are made of.
 
         Raises:
             NotFoundError: The checkpoint has no such tensor, or a data file is missing.

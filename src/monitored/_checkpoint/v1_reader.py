@@ -108,7 +108,7 @@ class V1Reader(TensorReader):
         """Gives the dtype of every tensor (`TensorReader.dtype_map`)."""
         return {name: self._tensors[name].dtype for name in self.keys()}
 
-    def read(self, name: str) -> Array:
+    def read(self, name: str, memory: Array | None = None) -> Array:
         """Reads a tensor (`TensorReader.read`)."""
         tensor = self._tensors.get(name)
         if tensor is None:

@@ -21,7 +21,7 @@ def _count(context: Any, op: Operation, variable: Operation) -> tuple[Any]:
         count = store.read_one(variable)[()]
         if count >= limit:
             raise errors.OutOfRangeError(None, op, f"Reached limit of {limit}")
-        store.load({variable: store.place(np.asarray(count + 1, count.dtype))})
+        store.load({variable: store.place([np.asarray(count + 1, count.dtype)])[0]})
     return (count,)
 
 

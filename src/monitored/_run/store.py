@@ -74,19 +74,22 @@ class StateStore:
         with self.lock:
             self._released, self.values = True, {}
 
-    def place(self, value: np.ndarray[Any, Any]) -> Array:
-        """Copies a value from the host to the device.
+    def place(self, values: Sequence[np.ndarray[Any, Any]]) -> Sequence[Array]:
+        """Copies values from the host to the device.
 
         Args:
-            value: The array, of a variable's dtype. When this returns it is the caller's own again.
+            values: The arrays, of variables' dtypes. When this returns they are the caller's own again.
 
         Returns:
-            The array on the device.
+            The arrays on the device.
         """
         with jax.enable_x64(True), jax.default_device(self.device):
-            # Not an alias: the device may otherwise share the caller's memory, which the next step would overwrite.
+            # Not aliases: the device may otherwise share the caller's memory, which the next step would overwrite.
             # `jax.numpy.array` would copy twice.
-            return jax.device_put(value, may_alias=False).block_until_ready()
+            arrays: Sequence[Array] = jax.device_put(values, may_alias=False)
+        for array in arrays:
+            array.block_until_ready()
+        return arrays
 
     def load(self, arrays: Mapping[Operation, Array]) -> None:
         """Gives variables values, all of them in one moment.

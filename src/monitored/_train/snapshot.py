@@ -2,18 +2,23 @@
 
 A checkpoint's tensors are named by their variables (as TensorFlow does), and a random operation's stream, its key and
 counter, by ``_monitored/stream/<operation>``, which TensorFlow passes over. Taking a snapshot reads everything at one
-moment; loading one checks and reads everything before it changes anything.
+moment; loading one checks and reads everything before it changes anything. Values go to the device some at a time, so
+that little memory is touched that is new to the process, which is what takes most of the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+import math
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from monitored import errors
-from monitored._checkpoint import open_checkpoint
+from monitored._checkpoint import TensorReader, open_checkpoint
 from monitored._graph.effects import bodies_of
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation
@@ -26,6 +31,9 @@ __all__: list[str] = []
 
 Array = np.ndarray[Any, Any]
 
+_MOST: Final = 16 << 20  # bytes of values that are restored together
+_REUSED: Final = 256 << 20  # bytes of a larger value get memory of their own, after it was looked at more closely
+_ALIGNMENT: Final = 64  # bytes
 _STREAM_TYPE: Final = (np.dtype(np.uint32), (3,))  # two words of key and a counter
 
 
@@ -128,18 +136,30 @@ def restore(
     drawn: list[tuple[Operation | Partitioned, str]] = []
     drawn.extend((op, name) for name, op in (streams or {}).items() if reader.has(name))
     store = session._store
-    values: dict[Operation, Array] = {}
-    try:
-        reader.check_tree_hash()
-        for variable, name in (*sources.items(), *drawn):  # one by one: memory that is new to a process costs most
-            value = reader.read(name)
+    values: dict[Operation, Any] = {}
+    scratch = threading.local()  # memory that a thread reads into again and again
+
+    def placed(batch: _Batch) -> dict[Operation, Any]:
+        """Reads values and copies them to the device."""
+        memory = getattr(scratch, "memory", np.empty(0, np.uint8))
+        if len(memory) < batch.size <= _REUSED:
+            memory = scratch.memory = np.empty(batch.size, np.uint8)
+        read: dict[Operation, Array] = {}
+        for variable, name, start in batch.sources:
+            value = reader.read(name, memory[start:])
             if variable not in sources and (value.dtype, value.shape) != _STREAM_TYPE:
                 raise errors.DataLossError(None, None, f"{prefix}: {name} is not the stream of a random operation.")
             sizes = sizes_of(variable) if reshape and variable in sources else None
             if sizes is not None:
                 value = value.reshape(sizes)
-            parts = variable.taken_from(value) if isinstance(variable, Partitioned) else {variable: value}
-            values.update({op: store.place(part) for op, part in parts.items()})
+            read.update(variable.taken_from(value) if isinstance(variable, Partitioned) else {variable: value})
+        return dict(zip(read, store.place(list(read.values())), strict=True))
+
+    try:
+        reader.check_tree_hash()
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+            for arrays in threads.map(placed, _batches(reader, (*sources.items(), *drawn))):
+                values.update(arrays)
         states = {} if streams is None else states_in(reader.read, held, prefix)
     except errors.NotFoundError as error:  # not a name, for they are there, but a file
         raise errors.DataLossError(None, None, f"{prefix} is incomplete: {error.message}") from error
@@ -149,6 +169,28 @@ def restore(
             store.values.pop(op, None)
     companions_of(session).restore(states)
     return plan
+
+
+class _Batch(NamedTuple):
+    """Values that are restored together: some megabytes, or one that is larger."""
+
+    sources: list[tuple[Operation | Partitioned, str, int]]  # variable, name in the checkpoint, where in the scratch
+    size: int  # bytes of scratch
+
+
+def _batches(reader: TensorReader, sources: Iterable[tuple[Operation | Partitioned, str]]) -> Iterator[_Batch]:
+    """Divides what is to be read, in its order."""
+    shapes, dtypes = reader.shape_map(), reader.dtype_map()
+    batch = _Batch([], 0)
+    for variable, name in sources:
+        size = -(-math.prod(shapes[name]) * dtypes[name].itemsize // _ALIGNMENT) * _ALIGNMENT
+        if batch.sources and batch.size + size > _MOST:
+            yield batch
+            batch = _Batch([], 0)
+        batch.sources.append((variable, name, batch.size))
+        batch = batch._replace(size=batch.size + size)
+    if batch.sources:
+        yield batch
 
 
 def initialize_rest(session: BaseSession, variables: Iterable[Operation]) -> list[str]:
