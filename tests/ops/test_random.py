@@ -52,6 +52,14 @@ def test_each_run_draws_new_numbers_and_a_new_session_starts_again():
     assert len({value.tobytes() for value in first}) == 3
 
 
+@pytest.mark.parametrize("dtype", [tf.float16, tf.float32, tf.float64, tf.int32, tf.int64])
+def test_few_numbers_are_the_first_of_many(dtype):
+    """Few are drawn by another program than many, from the same stream."""
+    few, many = (tf.random_uniform([count], maxval=100, dtype=dtype, seed=1) for count in (7, 5000))
+    for drawn_few, drawn_many in run([few, many], 2):
+        np.testing.assert_array_equal(drawn_few, drawn_many[:7])
+
+
 def test_within_one_run_every_use_is_the_same():
     x = tf.random_normal([4])
     a, b = run([x + 0, x * 1])[0]

@@ -140,6 +140,7 @@ def _gamma(key: Any, shape: Any, alpha: Any) -> Any:
 
 
 def _poisson(key: Any, shape: Any, rate: Any, *, dtype: dtypes.DType) -> Any:
+    key = jax.random.wrap_key_data(jax.random.key_data(key))  # JAX draws these with its own generator only
     draws = jax.random.poisson(key, rate, _sizes(shape) + rate.shape, np.int64)
     return draws.astype(dtype.as_numpy_dtype)
 

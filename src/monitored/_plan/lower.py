@@ -29,6 +29,7 @@ from monitored._plan.alike import Alike, Differentiation, Pullback, trace, with_
 from monitored._plan.build import is_foldable
 from monitored._plan.guard import Guard
 from monitored._plan.plan import Segment
+from monitored._plan.threefry import IMPLEMENTATION
 
 Array = Any
 State = dict[Operation, Array]
@@ -427,7 +428,7 @@ def _meaning(op: Operation) -> Callable[[list[Array]], tuple[Sequence[Array], li
         written: list[Array] = []
         if definition.random:
             *values, stream = values
-            key = jax.random.fold_in(jax.random.wrap_key_data(stream[:2]), stream[2])
+            key = jax.random.fold_in(jax.random.wrap_key_data(stream[:2], impl=IMPLEMENTATION), stream[2])
             values, written = [key, *values], [stream.at[2].add(1)]
         if definition.overwrites:
             values = values[len(definition.updates) :]
