@@ -38,6 +38,20 @@ def test_shapes_are_numpys(axis: int | list[int] | None, keepdims: bool) -> None
         assert function(tf.constant(array), axis, keepdims).shape.as_list() == list(expected)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, [0, 3], [1, 3], None])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_axes_of_one_element_change_nothing(axis: int | list[int] | None, keepdims: bool) -> None:
+    array = np.arange(12, dtype=np.float32).reshape(3, 1, 4, 1)
+    axes = None if axis is None else tuple(np.ravel(axis).tolist())
+    x = tf.placeholder(tf.float32, array.shape)
+    found = [function(x * x, axis, keepdims) for function in (tf.reduce_sum, tf.reduce_mean, tf.reduce_max)]
+    with tf.Session() as session:
+        *values, gradient = session.run([*found, tf.gradients(found[0], x)[0]], {x: array})
+    for value, function in zip(values, (np.sum, np.mean, np.max), strict=True):
+        np.testing.assert_allclose(value, function(array**2, axis=axes, keepdims=keepdims), rtol=1e-6, strict=True)
+    np.testing.assert_array_equal(gradient, 2 * array)
+
+
 def test_equals_share_the_gradient_of_an_extreme() -> None:
     x = tf.placeholder(tf.float32, [4])
     gradients = [tf.gradients(f(x), x)[0] for f in (tf.reduce_max, tf.reduce_min)]
