@@ -39,6 +39,24 @@ def test_sparse_updates_are_dense_ones_on_the_rows(indices: list[int], seed: int
     np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [60, 600])  # few are compared with one another, many are sorted
+def test_rows_of_equal_indices_are_summed_first_and_those_outside_are_left_out(count: int) -> None:
+    random = np.random.default_rng(0)
+    rows, indices = random.integers(1, 9, size=(count, 2)).astype(np.float32), random.integers(-3, 40, size=count)
+    inside = (indices >= 0) & (indices < 30)
+    summed = np.zeros((30, 2), np.float32)
+    np.add.at(summed, indices[inside], rows[inside])
+    with tf.Graph().as_default(), tf.Session() as session:
+        w = tf.Variable(tf.zeros([30, 2]))
+        optimizer = tf.train.AdagradOptimizer(1.0, initial_accumulator_value=1.0)
+        train_op = optimizer.apply_gradients([(tf.IndexedSlices(tf.constant(rows), tf.constant(indices)), w)])
+        session.run(tf.global_variables_initializer())
+        session.run(train_op)
+        found, squares = session.run([w, optimizer.get_slot(w, "accumulator")])
+    np.testing.assert_array_equal(squares, 1 + summed**2)
+    np.testing.assert_allclose(found, -summed / np.sqrt(1 + summed**2), rtol=1e-6)
+
+
 def test_sparse_updates_with_int64_indices_and_no_rows() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         w = tf.Variable(np.ones((3, 2), np.float32))

@@ -15,7 +15,11 @@ def sample(sampler, true, num_sampled, unique, range_max, seed=None):
 
 @pytest.mark.parametrize(
     ("sampler", "num_sampled", "range_max"),
-    [(tf.nn.log_uniform_candidate_sampler, 10, 10), (tf.nn.uniform_candidate_sampler, 9, 10)],
+    [
+        (tf.nn.log_uniform_candidate_sampler, 10, 10),
+        (tf.nn.uniform_candidate_sampler, 9, 10),
+        (tf.nn.uniform_candidate_sampler, 295, 300),
+    ],
 )
 def test_unique_classes_differ_and_lie_in_range_even_if_nearly_all_are_wanted(sampler, num_sampled, range_max):
     found = sample(sampler, [[0]], num_sampled, True, range_max).sampled_candidates

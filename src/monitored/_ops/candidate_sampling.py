@@ -34,7 +34,7 @@ from monitored._ops.nn import embedding_lookup
 from monitored._ops.random import get_seed
 from monitored._ops.reductions import reduce_sum
 from monitored._ops.rules import misfit, scope, with_rank
-from monitored._ops.training import sorted_with_places
+from monitored._ops.training import first_places
 
 __all__ = [
     "compute_accidental_hits",
@@ -97,29 +97,23 @@ def _drawn(draw: Callable[[Any, int], Any], key: Any, wanted: int, unique: bool)
         return state[1] < wanted
 
     def again(state: Any) -> Any:
-        return more(state, jax.random.fold_in(key, state[2]))
-
-    def more(state: Any, key: Any) -> Any:
         kept, _, draws = state
-        both = jnp.concatenate([kept, draw(key, at_once)])
-        ordered, order = sorted_with_places(both)
-        first = jnp.concatenate([jnp.ones([1], bool), ordered[1:] != ordered[:-1]]) & (ordered != none)
-        new = jnp.zeros(both.shape, bool).at[order].set(first, unique_indices=True)
-        place = jnp.cumsum(new, dtype=jnp.int32) - 1
-        kept = (
-            jnp.full([wanted], none, jnp.int64)
-            .at[jnp.where(new, place, wanted)]
-            .set(both, mode="drop", unique_indices=True)
-        )
-        # The draw that brought the last class that was wanted is the last one that would have been made.
-        last = jnp.argmax(new & (place == wanted - 1)) - wanted + 1
-        total = place[-1] + 1
-        draws = draws + jnp.where(total >= wanted, last, at_once)
-        return kept, jnp.minimum(total, wanted), draws
+        return more(kept, draws, jax.random.fold_in(key, draws))
 
-    start = jnp.full([wanted], none, jnp.int64), jnp.zeros([], jnp.int32), jnp.zeros([], jnp.int64)
+    def more(kept: Any, draws: Any, key: Any) -> Any:
+        both = jnp.concatenate([kept, draw(key, at_once)])
+        places = np.arange(both.shape[0], dtype=np.int32)
+        new = (first_places(both) == places) & (both != none)
+        chosen = jnp.sort(jnp.where(new, places, len(places)))[:wanted]
+        kept = both.at[chosen].get(mode="fill", fill_value=none)
+        count = jnp.sum(chosen < len(places), dtype=jnp.int32)
+        # The draw that brought the last class that was wanted is the last one that would have been made.
+        draws = draws + jnp.where(count < wanted, at_once, chosen[-1] - (len(places) - at_once) + 1)
+        return kept, count, draws
+
     # The first turn stands outside of the loop, where it takes a CPU half the time.
-    kept, _, draws = lax.while_loop(enough, again, more(start, key))
+    first = more(jnp.zeros([0], jnp.int64), jnp.zeros([], jnp.int64), key)
+    kept, _, draws = lax.while_loop(enough, again, first)
     return kept, draws
 
 
@@ -430,14 +424,21 @@ def _sampled_logits(
         if sampled_values is None:
             sampled_values = log_uniform_candidate_sampler(labels, num_true, num_sampled, True, num_classes, seed)
         sampled, true_count, sampled_count = (apply("StopGradient", value) for value in sampled_values)
-        ids = concat([flat, cast(sampled, dtypes.int64)], 0)
-        rows = embedding_lookup(weights, ids, partition_strategy=partition_strategy)
-        offsets = embedding_lookup(biases, ids, partition_strategy=partition_strategy)
-        count = shape(flat)[0]
-        true_rows = reshape(rows[:count], apply("Pack", [-1, num_true, shape(rows)[1]], axis=0))
-        products = reduce_sum(apply("ExpandDims", inputs, 1) * true_rows, axis=2)
-        true_logits = products + reshape(offsets[:count], [-1, num_true])
-        logits = matmul(inputs, rows[count:], transpose_b=True) + offsets[count:]
+        sampled = cast(sampled, dtypes.int64)
+        # One lookup for both, as TensorFlow has, would be cut in two again, and the parts copied.
+        true_rows, rows = (
+            embedding_lookup(weights, ids, partition_strategy=partition_strategy) for ids in (flat, sampled)
+        )
+        true_offsets, offsets = (
+            embedding_lookup(biases, ids, partition_strategy=partition_strategy) for ids in (flat, sampled)
+        )
+        if num_true == 1:
+            products = reduce_sum(inputs * true_rows, axis=1, keepdims=True)
+        else:
+            true_rows = reshape(true_rows, apply("Pack", [-1, num_true, shape(rows)[1]], axis=0))
+            products = reduce_sum(apply("ExpandDims", inputs, 1) * true_rows, axis=2)
+        true_logits = products + reshape(true_offsets, [-1, num_true])
+        logits = matmul(inputs, rows, transpose_b=True) + offsets
         if remove_accidental_hits:
             # TensorFlow's ComputeAccidentalHits gives as many indices as there are hits, which XLA cannot have.
             equal = apply("Equal", apply("ExpandDims", labels, 2), reshape(sampled, [1, 1, -1]))

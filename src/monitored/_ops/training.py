@@ -6,7 +6,7 @@ Formulas are those of TensorFlow's kernels (`core/kernels/training_ops.cc`), fro
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,8 @@ from monitored._graph.operation import Operation
 from monitored._graph.shapes import TensorShape
 
 Array = Any
+
+_COMPARED_AT_ONCE: Final = 256  # so many numbers are compared with one another in less time than sorting them takes
 
 # -- formulas: present values of the variables first, their new values returned -----------------------------------
 
@@ -136,12 +138,23 @@ _dense("ApplyFtrlV2", "var accum linear", "grad lr l1 l2 l2_shrinkage lr_power",
 # -- the same on rows ---------------------------------------------------------------------------------------------
 
 
-def _on_rows(refs: list[Array], indices: Array, formula: Callable[..., tuple[Array, ...]]) -> tuple[Array, ...]:
-    """Applies a formula to the rows at `indices`, each of which occurs once; rows beyond the end are left out."""
-    refs = [jnp.asarray(ref) for ref in refs]
-    new_rows = formula(*(ref.at[indices].get(mode="clip") for ref in refs))
+def _on_rows(
+    refs: list[Array], indices: Array, formula: Callable[..., tuple[Array, ...]], stepped: bool = True
+) -> tuple[Array, ...]:
+    """Applies a formula to the rows at `indices`, each of which occurs once; rows beyond the end are left out.
+
+    Where the formula only takes something from the variable (`stepped`), its rows are not read: it is given zero for
+    them, and what it makes of zero is added.
+    """
+    places = [jnp.asarray(ref).at[indices] for ref in refs]
+    rows = [place.get(mode="clip", wrap_negative_indices=False) for place in places[stepped:]]
+    new_rows = formula(jnp.zeros([], refs[0].dtype), *rows) if stepped else formula(*rows)
+    write: list[Callable[..., Array]] = [place.set for place in places]
+    if stepped:
+        write[0] = places[0].add
     return tuple(
-        ref.at[indices].set(rows.astype(ref.dtype), mode="drop") for ref, rows in zip(refs, new_rows, strict=True)
+        change(rows.astype(ref.dtype), mode="drop", wrap_negative_indices=False)
+        for change, rows, ref in zip(write, new_rows, refs, strict=True)
     )
 
 
@@ -170,7 +183,7 @@ def _sparse_ftrl(
     var: Array, accum: Array, linear: Array, grad: Array, indices: Array, lr: Array, l1: Array, l2: Array,
     lr_power: Array,
 ) -> tuple[Array, ...]:  # fmt: skip
-    return _on_rows([var, accum, linear], indices, lambda v, a, z: _ftrl(v, a, z, grad, lr, l1, l2, lr_power))
+    return _on_rows([var, accum, linear], indices, lambda v, a, z: _ftrl(v, a, z, grad, lr, l1, l2, lr_power), False)
 
 
 def _sparse_ftrl_v2(
@@ -178,7 +191,10 @@ def _sparse_ftrl_v2(
     l2_shrinkage: Array, lr_power: Array,
 ) -> tuple[Array, ...]:  # fmt: skip
     return _on_rows(
-        [var, accum, linear], indices, lambda v, a, z: _ftrl_v2(v, a, z, grad, lr, l1, l2, l2_shrinkage, lr_power)
+        [var, accum, linear],
+        indices,
+        lambda v, a, z: _ftrl_v2(v, a, z, grad, lr, l1, l2, l2_shrinkage, lr_power),
+        False,
     )
 
 
@@ -208,22 +224,40 @@ _sparse("SparseApplyFtrlV2", "var accum linear", "grad indices lr l1 l2 l2_shrin
 
 
 def _sum_duplicates(values: Array, indices: Array) -> tuple[Array, Array]:
-    """Sums the rows of equal indices, in the order in which they come.
+    """Sums the rows of equal indices where the first of them stands, in the order in which they come.
 
     TensorFlow has `Unique` and `UnsortedSegmentSum` here, whose results' length depends on the data, which XLA cannot
-    have. So the results are as long as the inputs: behind the sums follow rows of zeros whose index is the greatest
-    there is, which no variable has, and which updates of rows therefore leave out.
+    have. So the results are as long as the inputs: rows that were added to another are zeros then, and their index is
+    the greatest there is, which no variable has, and which updates of rows therefore leave out.
     """
     count = indices.shape[0]
     if count == 0:
         return values, indices
-    ordered, order = sorted_with_places(jnp.asarray(indices))
-    first = jnp.concatenate([jnp.ones([1], bool), ordered[1:] != ordered[:-1]])
-    segment = jnp.cumsum(first, dtype=jnp.int32) - 1
-    place = jnp.zeros([count], jnp.int32).at[order].set(segment, unique_indices=True)
-    sums = jnp.zeros_like(values).at[place].add(values)
-    unique = jnp.full([count], np.iinfo(indices.dtype).max, indices.dtype).at[segment].set(ordered)
-    return sums, unique
+    indices = jnp.asarray(indices)
+    first = first_places(indices)
+    kept = first == np.arange(count)
+    sums = jnp.where(kept.reshape(-1, *[1] * (values.ndim - 1)), values, jnp.zeros([], values.dtype))
+    sums = sums.at[jnp.where(kept, count, first)].add(values, mode="drop")
+    return sums, jnp.where(kept, indices, np.iinfo(indices.dtype).max)
+
+
+def first_places(numbers: Array) -> Array:
+    """Finds for each of some integers where it occurs first.
+
+    Args:
+        numbers: ``[n]``. Those beyond ``2^62 / n`` are taken for equal.
+
+    Returns:
+        The places, ``[n]`` int32.
+    """
+    count = numbers.shape[0]
+    if count <= _COMPARED_AT_ONCE:
+        places = np.arange(count, dtype=np.int16)[:, None]
+        return jnp.min(jnp.where(numbers[:, None] == numbers, places, np.int16(count)), 0).astype(jnp.int32)
+    ordered, order = sorted_with_places(numbers)
+    starts = jnp.concatenate([jnp.ones([1], bool), ordered[1:] != ordered[:-1]])
+    start = jax.lax.cummax(jnp.where(starts, np.arange(count, dtype=np.int32), 0))
+    return jnp.zeros([count], jnp.int32).at[order].set(order[start], unique_indices=True)
 
 
 def sorted_with_places(indices: Array) -> tuple[Array, Array]:

@@ -283,8 +283,7 @@ class Optimizer:
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         """The operation that updates rows of `var`, each at most once.
 
-        Behind the rows' sums follow rows of zeros whose index lies beyond the end, one for each that was summed to
-        another; updates of rows leave them out.
+        A row that was added to another is zeros now, and its index lies beyond the end; updates of rows leave it out.
         """
         return self._resource_apply_sparse(grad.values, var, grad.indices)
 
