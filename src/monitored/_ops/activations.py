@@ -18,7 +18,7 @@ from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
 from monitored._ops.array import transpose
 from monitored._ops.lift import FLOAT, REAL, Types, listed, named, of_types, unary
-from monitored._ops.math import tanh
+from monitored._ops.math import tanh, with_slope_of_result
 from monitored._ops.rules import either, misfit, scope
 
 __all__ = [
@@ -171,7 +171,8 @@ selu = _activation("selu", "Selu", _selu, FLOAT,
                    "negative.")  # fmt: skip
 softplus = _activation("softplus", "Softplus", _softplus, FLOAT, "``log(exp(element) + 1)`` of each element.")
 softsign = _activation("softsign", "Softsign", _softsign, FLOAT, "``element / (abs(element) + 1)`` of each element.")
-sigmoid = unary("sigmoid", "Sigmoid", jax.nn.sigmoid, (*FLOAT, dtypes.complex64, dtypes.complex128),
+sigmoid = unary("sigmoid", "Sigmoid", with_slope_of_result(jax.nn.sigmoid, lambda y: y * (1 - y)),
+                (*FLOAT, dtypes.complex64, dtypes.complex128),
                 "``1 / (1 + exp(-element))`` of each element.")  # fmt: skip
 define("LeakyRelu", "features:T -> activations:T", _leaky_relu, infer=of_types(FLOAT, infer.unchanged), alpha=0.2,
        T=dtypes.float32)  # fmt: skip

@@ -145,8 +145,9 @@ def _unstack(value: Any, *, num: int, axis: int) -> Any:
 
 def _pieces(value: Any, sizes: list[int], axis: Any) -> Any:
     at = int(axis.item()) % value.ndim
-    ends = np.cumsum(sizes).tolist()
-    return tuple(value[(slice(None),) * at + (slice(end - size, end),)] for size, end in zip(sizes, ends, strict=True))
+    if isinstance(value, np.ndarray):
+        return tuple(np.split(value, np.cumsum(sizes)[:-1], at))
+    return tuple(lax.split(value, sizes, at))  # whose gradient is one concatenation
 
 
 def _split(axis: Any, value: Any, *, num_split: int) -> Any:

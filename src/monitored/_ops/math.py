@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import jax
@@ -51,6 +52,29 @@ def _abs(x: Any) -> Any:
 @_abs.defjvp
 def _abs_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
     return lax.abs(primals[0]), tangents[0] * lax.sign(primals[0])
+
+
+def with_slope_of_result(function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function whose slope follows from its result, which alone is kept for the gradient.
+
+    JAX keeps what its own rules multiply with: for a sigmoid both ``y`` and ``1 - y``, which a loop would write in each
+    turn and read again. For an LSTM's training step that is an eighth of the time.
+
+    Args:
+        function: The function of an array.
+        slope: Result -> slope.
+
+    Returns:
+        The function with that gradient.
+    """
+
+    def forward(x: Any) -> tuple[Any, Any]:
+        result = function(x)
+        return result, result
+
+    differentiable = jax.custom_vjp(function)
+    differentiable.defvjp(forward, lambda result, gradient: (gradient * slope(result),))
+    return differentiable
 
 
 def _maximum(x: Any, y: Any) -> Any:
@@ -180,7 +204,8 @@ sinh = unary("sinh", "Sinh", lax.sinh, INEXACT, "The hyperbolic sine of each ele
 sqrt = unary("sqrt", "Sqrt", lax.sqrt, INEXACT, "The square root of each element.", fold=np.sqrt)
 square = unary("square", "Square", lax.square, SIGNED, "Each element times itself.", fold=np.square)
 tan = unary("tan", "Tan", lax.tan, INEXACT, "The tangent of each element, in radians.")
-tanh = unary("tanh", "Tanh", lax.tanh, INEXACT, "The hyperbolic tangent of each element.")
+tanh = unary("tanh", "Tanh", with_slope_of_result(lax.tanh, lambda y: 1 - y * y), INEXACT,
+             "The hyperbolic tangent of each element.")  # fmt: skip
 unary("", "Inv", _reciprocal, SIGNED, "")
 unary("", "Abs", _abs, FLOAT + _SIGNED_INTEGER, "", fold=np.abs)
 unary("", "Round", _round, FLOAT + LONG, "", fold=np.round)
