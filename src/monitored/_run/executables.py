@@ -17,6 +17,7 @@ come from anybody. ``JAX_ENABLE_COMPILATION_CACHE=false`` turns it off.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import logging
 import os
@@ -115,6 +116,7 @@ class ExecutableCache:
         executable = self._compile(lowered)
         if time.perf_counter() - began >= _WORTH_KEEPING:
             _keep(path, executable)
+        _give_back_memory()
         return executable, True
 
     def _compile(self, lowered: Any) -> Any:
@@ -303,6 +305,25 @@ def _surroundings(device: jax.Device) -> bytes:
     settings = sorted((str(name), repr(value)) for name, value in jax.config.values.items())
     scoped = [str(getattr(jax.config, name)) for name in _SCOPED]
     return _hash([_sources(), _machine(), repr((backend, versions, flags, settings, scoped)).encode()])
+
+
+def _give_back_memory() -> None:
+    """Gives memory that is free back to the system, which the C library does not do by itself.
+
+    A compilation takes some 100 MB for a while; they would stay, and what the steps need come on top of them.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trim() -> Callable[[int], int] | None:
+    try:
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # another C library than GNU's
+        return None
+    return trim
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
