@@ -44,26 +44,30 @@ class Counter:
         self._array: Any = None  # what held the count after the last run
         self._count = 0
 
-    def before(self, array: Any) -> Any:
-        """The count before a run.
+    def look(self, array: Any) -> None:
+        """Finds the count before a run that follows one of something else.
 
         Args:
             array: What holds it.
-
-        Returns:
-            A NumPy scalar.
         """
         if array is not self._array:
             self._count = int(array)
-        return self._type(self._count)
 
-    def after(self, array: Any) -> None:
-        """Notes what holds the count after the run. Integers wrap around, as on the device."""
+    def passed(self, array: Any) -> Any:
+        """Notes a run. Integers wrap around, as on the device.
+
+        Args:
+            array: What holds the count after it.
+
+        Returns:
+            The count before it, a NumPy scalar.
+        """
         self._array = array
-        count = self._count + self._added
+        before = self._count
+        count = self._count = before + self._added
         if not self._lowest <= count <= self._highest:
-            count = (count - self._lowest) % self._range + self._lowest
-        self._count = count
+            self._count = (count - self._lowest) % self._range + self._lowest
+        return self._type(before)
 
 
 def counters_of(segment: Segment) -> list[Counter]:

@@ -294,7 +294,7 @@ class _MonitoredSession:
         hooks: Iterable[Any] | None = None,
     ) -> Any:
         """One step: what the hooks want is merged into the caller's run."""
-        session = self._opened()
+        session = self._session or self._opened()
         if self._stop_requested:
             raise RuntimeError(_STOPPED)
         calls: Any = self._calls if hooks is None else self._calls.chosen(hooks)
