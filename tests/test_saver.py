@@ -14,6 +14,7 @@ import pytest
 import monitored as tf
 from monitored._checkpoint import write_bundle
 from monitored._graph.build import apply
+from monitored._train import snapshot
 from oracle import saver_programs
 from saved_model import all_equal, files_of, model, ones
 
@@ -465,3 +466,26 @@ def test_names_of_tensors_may_be_bytes_as_for_tensorflow(tmp_path: Path):
     reader = tf.train.NewCheckpointReader(os.fsencode(tmp_path / "m"))
     assert reader.has_tensor(b"w")
     assert reader.get_tensor(b"w").tolist() == [1, 1]
+
+
+def test_values_that_are_read_into_the_same_memory_one_after_the_other_stay_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """JAX's processor device shares memory that is aligned to 64 bytes instead of copying it."""
+
+    def aligned(size: int) -> np.ndarray[Any, Any]:
+        memory = np.empty(size + 64, np.uint8)
+        start = -memory.ctypes.data % 64
+        return memory[start : start + size]
+
+    monkeypatch.setattr(snapshot, "_memory", aligned)
+    count = 5 << 20
+    variables = [tf.get_variable(f"v{i}", [count], initializer=tf.constant_initializer(i)) for i in range(6)]
+    saver = tf.train.Saver()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        path = saver.save(session, str(tmp_path / "model"))
+    with tf.Session() as session:
+        saver.restore(session, path)
+        for i, value in enumerate(session.run(variables)):
+            assert (value == i).all()

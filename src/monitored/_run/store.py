@@ -84,11 +84,11 @@ class StateStore:
             The arrays on the device.
         """
         with jax.enable_x64(True), jax.default_device(self.device):
-            # Not aliases: the device may otherwise share the caller's memory, which the next step would overwrite.
-            # `jax.numpy.array` would copy twice.
-            arrays: Sequence[Array] = jax.device_put(values, may_alias=False)
-        for array in arrays:
-            array.block_until_ready()
+            arrays: list[Array] = jax.device_put(list(values))  # `jax.numpy.array` would copy twice
+            for i, (value, array) in enumerate(zip(values, arrays, strict=True)):
+                array.block_until_ready()
+                if array.device.platform == "cpu" and np.may_share_memory(np.asarray(array), value):
+                    arrays[i] = array.copy().block_until_ready()
         return arrays
 
     def load(self, arrays: Mapping[Operation, Array]) -> None:

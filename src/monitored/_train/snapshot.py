@@ -143,7 +143,7 @@ def restore(
         """Reads values and copies them to the device."""
         memory = getattr(scratch, "memory", np.empty(0, np.uint8))
         if len(memory) < batch.size <= _REUSED:
-            memory = scratch.memory = np.empty(batch.size, np.uint8)
+            memory = scratch.memory = _memory(batch.size)
         read: dict[Operation, Array] = {}
         for variable, name, start in batch.sources:
             value = reader.read(name, memory[start:])
@@ -169,6 +169,10 @@ def restore(
             store.values.pop(op, None)
     companions_of(session).restore(states)
     return plan
+
+
+def _memory(size: int) -> Array:
+    return np.empty(size, np.uint8)
 
 
 class _Batch(NamedTuple):
