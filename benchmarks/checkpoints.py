@@ -28,7 +28,8 @@ WHAT = {
     "stall": ("what the step that saves takes longer", ["10 kB", "100 MB"]),
     "loop": ("what a save adds to the loop in all", ["10 kB", "100 MB"]),
     "durable": ("a save, until it is on the disk", ["10 kB", "100 MB"]),
-    "restore": ("a restore", ["10 kB", "100 MB", "800 MB"]),
+    "restore": ("a restore over other values", ["10 kB", "100 MB", "800 MB"]),
+    "restore_new": ("a restore into a new session", ["10 kB", "100 MB", "800 MB"]),
 }
 
 
