@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import monitored as tf
+from monitored._run import executables
 
 _compiled: list[str] = []
 jax.monitoring.register_event_duration_secs_listener(
@@ -26,13 +27,16 @@ jax.monitoring.register_event_duration_secs_listener(
 
 @contextlib.contextmanager
 def cache_in(folder: Path | None) -> Iterator[None]:
-    """Keeps executables in a folder, or nowhere."""
+    """Keeps executables in a folder, also those that a fast machine makes in no time, or nowhere."""
+    worth_keeping = executables._WORTH_KEEPING
+    executables._WORTH_KEEPING = 0.0  # type: ignore[misc]
     before = {name: jax.config.values[name] for name in ("jax_enable_compilation_cache", "jax_compilation_cache_dir")}
     jax.config.update("jax_enable_compilation_cache", folder is not None)
     jax.config.update("jax_compilation_cache_dir", None if folder is None else str(folder))
     try:
         yield
     finally:
+        executables._WORTH_KEEPING = worth_keeping  # type: ignore[misc]
         for name, value in before.items():
             jax.config.update(name, value)
 
