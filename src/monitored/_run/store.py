@@ -74,15 +74,17 @@ class StateStore:
         with self.lock:
             self._released, self.values = True, {}
 
-    def place(self, values: Sequence[np.ndarray[Any, Any]]) -> Sequence[Array]:
+    def place(self, values: Sequence[Array]) -> Sequence[Array]:
         """Copies values from the host to the device.
 
         Args:
             values: The arrays, of variables' dtypes. When this returns they are the caller's own again.
 
         Returns:
-            The arrays on the device.
+            The arrays on the device; those that were there are not copied.
         """
+        if all(isinstance(value, jax.Array) for value in values):
+            return values
         with jax.enable_x64(True), jax.default_device(self.device):
             arrays: list[Array] = jax.device_put(list(values))  # `jax.numpy.array` would copy twice
             for i, (value, array) in enumerate(zip(values, arrays, strict=True)):

@@ -2,8 +2,9 @@
 
 A checkpoint's tensors are named by their variables (as TensorFlow does), and a random operation's stream, its key and
 counter, by ``_monitored/stream/<operation>``, which TensorFlow passes over. Taking a snapshot reads everything at one
-moment; loading one checks and reads everything before it changes anything. Values go to the device some at a time, so
-that little memory is touched that is new to the process, which is what takes most of the time.
+moment; loading one checks and reads everything before it changes anything. What takes most of the time of that is
+memory that is new to the process: large values are read straight into the device's memory, which comes in large pages
+(`new_memory.py`), small ones go there some at a time through memory that is used again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from monitored._checkpoint import TensorReader, open_checkpoint
 from monitored._graph.effects import bodies_of
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation
+from monitored._run.new_memory import new_memory
 from monitored._run.session import BaseSession
 from monitored._train.companions import companions_of, states_in
 from monitored._train.restore_plan import STREAM, RestorePlan, check, compare, sizes_of
@@ -30,6 +32,7 @@ __all__: list[str] = []
 Array = np.ndarray[Any, Any]
 
 _MOST: Final = 16 << 20  # bytes of values that are restored together
+_LARGE: Final = 32 << 20  # bytes of a value that is read into the device's memory at once: then it pays
 _REUSED: Final = 256 << 20  # bytes of a larger value get memory of their own, after it was looked at more closely
 _ALIGNMENT: Final = 64  # bytes
 _STREAM_TYPE: Final = (np.dtype(np.uint32), (3,))  # two words of key and a counter
@@ -134,17 +137,23 @@ def restore(
     drawn: list[tuple[Operation | Partitioned, str]] = []
     drawn.extend((op, name) for name, op in (streams or {}).items() if reader.has(name))
     store = session._store
+    dtypes = reader.dtype_map()
     values: dict[Operation, Any] = {}
 
-    def read(batch: _Batch, memory: Array) -> dict[Operation, Array]:
-        found: dict[Operation, Array] = {}
+    def read(batch: _Batch, memory: Array) -> dict[Operation, Any]:
+        found: dict[Operation, Any] = {}
         for variable, name, start in batch.sources:
-            value = reader.read(name, memory[start:])
+            sizes = sizes_of(variable) if variable in sources else None
+            place = None
+            if sizes is not None and batch.size > _LARGE and isinstance(variable, Operation):
+                place = new_memory(sizes, dtypes[name], store.device)
+            value: Any = reader.read(name, memory[start:] if place is None else place[1])
             if variable not in sources and (value.dtype, value.shape) != _STREAM_TYPE:
                 raise errors.DataLossError(None, None, f"{prefix}: {name} is not the stream of a random operation.")
-            sizes = sizes_of(variable) if reshape and variable in sources else None
-            if sizes is not None:
+            if sizes is not None and reshape:
                 value = value.reshape(sizes)
+            if place is not None and np.may_share_memory(value, place[1]):
+                value = place[0]
             found.update(variable.taken_from(value) if isinstance(variable, Partitioned) else {variable: value})
         return found
 
@@ -192,17 +201,17 @@ def _batches(reader: TensorReader, sources: Iterable[tuple[Operation | Partition
 def _read_ahead(
     read: Callable[[_Batch, Array], dict[Operation, Array]], batches: Sequence[_Batch]
 ) -> Iterator[dict[Operation, Array]]:
-    """Reads batches in a thread, one while the one before is made use of, in two pieces of memory by turns.
+    """Reads batches in two threads, some while those before are made use of, in two pieces of memory by turns.
 
-    Whoever iterates copies them to the device: what threads allocate the C library gives back when they end, and memory
-    that is new again and again takes three times as long.
+    Whoever iterates copies them to the device, all in one thread: what others allocate the C library gives back when
+    they end, and memory that is new again and again takes three times as long.
     """
     size = max((batch.size for batch in batches if batch.size <= _REUSED), default=0)
     memories = [_memory(size) for _ in batches[:2]]
-    with ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(2) as threads:
         before: Future[dict[Operation, Array]] | None = None
         for number, batch in enumerate(batches):
-            coming = thread.submit(read, batch, memories[number % 2])
+            coming = threads.submit(read, batch, memories[number % 2])
             if before is not None:
                 yield before.result()
             before = coming

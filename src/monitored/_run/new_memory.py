@@ -1,0 +1,124 @@
+"""Memory of the processor's device that a host writes into before it is anyone's value.
+
+What JAX copies from the host goes into memory that is new to the process, and the system hands that out in pages of
+4 KB, one interruption each: for hundreds of megabytes that takes three times as long as the copy. Here the memory is
+taken first, asked to come in large pages (Linux: transparent huge pages, https://docs.kernel.org/admin-guide/mm/
+transhuge.html), and then filled in place.
+
+XLA gives out memory that nobody wrote into for the result of a call to foreign code. The foreign code here does
+nothing. XLA calls it by the structures below, the first fields of those in `xla/ffi/api/c_api.h`, which only grow at
+their ends; whatever goes wrong, there is no such memory, and values are copied.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+import jax
+import numpy as np
+
+__all__: list[str] = []
+
+_NAME: Final = "monitored_new_memory"
+_METADATA: Final = 1  # the extension by which XLA asks a handler for its version, when it is registered
+_HUGE_PAGES: Final = 14  # MADV_HUGEPAGE in Linux's asm-generic/mman-common.h
+_PAGE: Final = 4096  # bytes
+
+
+class _Version(ctypes.Structure):
+    _fields_ = (
+        ("struct_size", ctypes.c_size_t),
+        ("extensions", ctypes.c_void_p),
+        ("major", ctypes.c_int),
+        ("minor", ctypes.c_int),
+    )
+
+
+class _Metadata(ctypes.Structure):
+    _fields_ = (("struct_size", ctypes.c_size_t), ("version", _Version))
+
+
+class _Extension(ctypes.Structure):
+    _fields_ = (
+        ("struct_size", ctypes.c_size_t),
+        ("type", ctypes.c_int),
+        ("next", ctypes.c_void_p),
+        ("metadata", ctypes.POINTER(_Metadata)),
+    )
+
+
+class _Api(ctypes.Structure):
+    _fields_ = (("struct_size", ctypes.c_size_t), ("extensions", ctypes.c_void_p), ("version", _Version))
+
+
+class _CallFrame(ctypes.Structure):
+    _fields_ = (
+        ("struct_size", ctypes.c_size_t),
+        ("extensions", ctypes.POINTER(_Extension)),
+        ("api", ctypes.POINTER(_Api)),
+    )
+
+
+def _do_nothing(pointer: Any) -> None:
+    """Leaves the result as it is; asked for the version that it was made for, gives XLA's own."""
+    frame = pointer.contents
+    if frame.extensions and frame.extensions.contents.type == _METADATA:
+        asked, own = frame.extensions.contents.metadata.contents.version, frame.api.contents.version
+        asked.major, asked.minor = own.major, own.minor
+
+
+_HANDLER: Final = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.POINTER(_CallFrame))(_do_nothing)
+
+
+def new_memory(shape: tuple[int, ...], dtype: np.dtype[Any], device: Any) -> tuple[jax.Array, Any] | None:
+    """Takes memory for an array on a device.
+
+    Args:
+        shape: The array's shape.
+        dtype: Its dtype.
+        device: The device; JAX's default one when None.
+
+    Returns:
+        The array, and its memory as an array of uint8 that can be written into as long as the first is held by nobody
+        else. None if there is no such memory: on another device than the processor, or for a dtype that XLA lacks.
+    """
+    try:
+        if (device or jax.local_devices()[0]).platform != "cpu":
+            return None
+        with jax.enable_x64(True), jax.default_device(device):
+            array: Any = _maker(shape, dtype)()
+            if array.device.platform != "cpu" or array.dtype != dtype:
+                return None
+            address = array.block_until_ready().unsafe_buffer_pointer()
+    except Exception:  # of any kind: this only saves time
+        return None
+    _advise(address, array.nbytes)
+    return array, np.ctypeslib.as_array((ctypes.c_ubyte * array.nbytes).from_address(address))
+
+
+@cache
+def _maker(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Callable[[], jax.Array]:
+    _register()
+    result = jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
+    made: Any = jax.ffi.ffi_call(_NAME, result)
+    return jax.jit(lambda: made())
+
+
+@cache
+def _register() -> None:
+    jax.local_devices(backend="cpu")  # starts the backend; what is registered before could keep it from starting
+    capsule = jax.ffi.pycapsule(_HANDLER)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
+    jax.ffi.register_ffi_target(_NAME, capsule, platform="cpu")
+
+
+def _advise(address: int, size: int) -> None:
+    """Asks for large pages, where the system has them."""
+    try:
+        advise = ctypes.CDLL(None).madvise
+    except (AttributeError, OSError, TypeError):
+        return
+    start = address // _PAGE * _PAGE
+    advise(ctypes.c_void_p(start), ctypes.c_size_t(address + size - start), _HUGE_PAGES)
