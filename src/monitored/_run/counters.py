@@ -27,22 +27,24 @@ class Counter:
         variable: The variable.
         place: The output's place.
         position: The variable's place in the state that the segment takes, and in the state that it gives.
+        added: What a run adds.
+        count: The variable's value after the last run, as long as nothing else has changed it.
     """
 
     __slots__ = (
-        "_added", "_array", "_count", "_highest", "_lowest", "_range", "_type", "place", "position", "variable",
+        "_array", "_highest", "_lowest", "_range", "_type", "added", "count", "place", "position", "variable",
     )  # fmt: skip
 
     def __init__(self, variable: Operation, place: int, position: int, added: int) -> None:
         self.variable = variable
         self.place = place
         self.position = position
-        self._added = added
+        self.added = added
         self._type: Any = np.dtype(variable._outputs[0].dtype.as_numpy_dtype).type
         limits = np.iinfo(self._type)
         self._lowest, self._highest, self._range = int(limits.min), int(limits.max), 1 << limits.bits
         self._array: Any = None  # what held the count after the last run
-        self._count = 0
+        self.count = 0
 
     def look(self, array: Any) -> None:
         """Finds the count before a run that follows one of something else.
@@ -51,7 +53,7 @@ class Counter:
             array: What holds it.
         """
         if array is not self._array:
-            self._count = int(array)
+            self.count = int(array)
 
     def passed(self, array: Any) -> Any:
         """Notes a run. Integers wrap around, as on the device.
@@ -63,10 +65,10 @@ class Counter:
             The count before it, a NumPy scalar.
         """
         self._array = array
-        before = self._count
-        count = self._count = before + self._added
+        before = self.count
+        count = self.count = before + self.added
         if not self._lowest <= count <= self._highest:
-            self._count = (count - self._lowest) % self._range + self._lowest
+            self.count = (count - self._lowest) % self._range + self._lowest
         return self._type(before)
 
 

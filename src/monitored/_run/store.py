@@ -13,6 +13,7 @@ import numpy as np
 
 from monitored import errors
 from monitored._graph.operation import Operation
+from monitored._run.counters import Counter
 
 Array = Any
 
@@ -25,6 +26,7 @@ class Latest(Protocol):
 
     updated: Sequence[Operation]
     given: Sequence[Array]
+    counters: list[Counter]
 
 
 class StateStore:

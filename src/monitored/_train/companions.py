@@ -96,11 +96,13 @@ class Companions:
     Attributes:
         members: Name -> what has a state.
         waiting: Name -> state: restored, for members that have not joined yet.
+        settle: Called before members are asked for their states or given new ones: what they are to be told yet.
     """
 
     def __init__(self, iterators: Mapping[str, Stateful]) -> None:
         self.members: dict[str, Stateful] = dict(iterators)
         self.waiting: dict[str, Any] = {}
+        self.settle: Callable[[], None] = lambda: None
 
     def join(self, members: Mapping[str, Stateful]) -> None:
         """Adds members, which take over the states that wait for them."""
@@ -115,6 +117,7 @@ class Companions:
         Raises:
             TypeError: If a state holds something that cannot be saved.
         """
+        self.settle()
         found: dict[str, Array] = {}
         for name, member in self.members.items():
             parts: list[Array] = []
@@ -125,6 +128,7 @@ class Companions:
 
     def restore(self, states: Mapping[str, Any]) -> None:
         """Gives members their states; a state whose member is not there waits for it."""
+        self.settle()
         for name, state in states.items():
             member = self.members.get(name)
             if member is None:

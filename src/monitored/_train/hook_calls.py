@@ -33,6 +33,7 @@ class HookCalls:
         hooks: The hooks.
         before_run: The `before_run` of those that define it.
         wanting_stop: The `wants_stop` of those that define it.
+        watched: Whether one of them wants to know what the others do.
     """
 
     def __init__(self, hooks: Iterable[SessionRunHook]) -> None:
@@ -44,8 +45,11 @@ class HookCalls:
         self._after_run = self._defined("after_run")
         self._merged = Merged([None] * len(asking), self._asking, self._after_run)
         self._chosen: dict[tuple[Any, ...], HookCalls] = {}
+        self.watched = any(map(_watches, self.hooks))
         self._begun = 0
-        self._watching: list[SessionRunHook] | None = None  # those that do something in runs
+        involved = {i for i, _ in (*asking, *self._after_run)}
+        self._involved = [self.hooks[i] for i in sorted(involved)]
+        self._tell_when = all(map(_tells_when, self._involved))
 
     def _defined(self, name: str) -> list[tuple[int, Callable[..., Any]]]:
         """A method of all hooks that define it, with the hook's place."""
@@ -99,14 +103,13 @@ class HookCalls:
 
     def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
         """In how many of the next runs no hook has anything to do."""
-        if self._watching is None:
-            involved = {i for name in ("before_run", "after_run") for i, _ in self._defined(name)}
-            self._watching = [self.hooks[i] for i in sorted(involved)]
-        return min((hook.quiet_runs(step, increment, secs_per_run) for hook in self._watching), default=math.inf)
+        if not self._tell_when:
+            return 0
+        return min((hook.quiet_runs(step, increment, secs_per_run) for hook in self._involved), default=math.inf)
 
     def after_quiet_runs(self, runs: int, stale_step: int) -> None:
         """Tells the hooks of runs in which none had anything to do."""
-        for hook in self._watching or ():
+        for hook in self._involved:
             hook.after_quiet_runs(runs, stale_step)
 
     # -- the rest of the life -----------------------------------------------------------------------------------
@@ -299,6 +302,16 @@ def _new(name: str) -> Any:
 def _watches(hook: Any) -> bool:
     """Whether a hook wants to know what the others do, and for how long."""
     return bool(getattr(hook, "watches_activities", False))
+
+
+def _tells_when(hook: Any) -> bool:
+    """Whether a hook's `quiet_runs` knows of what it does in runs: a class that changes that has one of its own."""
+    classes = type(hook).__mro__
+
+    def origin(name: str) -> int:
+        return next((i for i, one in enumerate(classes) if name in vars(one)), len(classes))
+
+    return origin("quiet_runs") <= min(origin("before_run"), origin("after_run"))
 
 
 def _watched(hook: Any, method_name: str, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -38,6 +38,7 @@ from monitored._train.companions import companions_of
 from monitored._train.coordinator import Coordinator
 from monitored._train.hook_calls import HookCalls, new_run_metadata
 from monitored._train.queue_runner import start_queue_runners
+from monitored._train.quiet_runs import NOT_QUIET, QuietRuns, Regularity
 from monitored._train.quiet_stretches import Stretches
 from monitored._train.saving import save_now
 from monitored._train.scaffold import Scaffold
@@ -84,6 +85,8 @@ class _MonitoredSession:
         self._stop_requested = False
         self._context: SessionRunContext | None = None  # of the run that is going on or has failed
         self._told: BaseException | None = None  # the last error that the hooks know of
+        self._quiet: QuietRuns | None = None  # the stretch that is going on
+        self._regularity = Regularity(self._calls)
         self._recorder = Recorder()
         self._unmeasured = self._recorder.first_gap()  # how many steps there are to the next one that is measured
         for hook in self._calls.hooks:
@@ -109,6 +112,7 @@ class _MonitoredSession:
                 self._session, self._coordinator = session, Coordinator(clean_stop_exception_types=[])
                 self._runs_joined = getattr(session.run, "__func__", None) is BaseSession.run
                 companions_of(session).join(self._calls.with_state())
+                companions_of(session).settle = self._end_quiet_runs
                 with session.graph.as_default():
                     start_queue_runners(sess=session, coord=self._coordinator)
                 self._calls.after_create_session(session, self._coordinator)
@@ -297,6 +301,17 @@ class _MonitoredSession:
         session = self._session or self._opened()
         if self._stop_requested:
             raise RuntimeError(_STOPPED)
+        quiet = self._quiet
+        if quiet is not None:
+            if hooks is None and options is None and run_metadata is None:
+                try:
+                    result = quiet.run(fetches, feed_dict)
+                except BaseException:
+                    self._context = SessionRunContext((fetches, feed_dict), session)
+                    raise
+                if result is not NOT_QUIET:
+                    return result
+            self._end_quiet_runs()
         calls: Any = self._calls if hooks is None else self._calls.chosen(hooks)
         self._unmeasured -= 1
         if self._unmeasured <= 0:
@@ -324,9 +339,21 @@ class _MonitoredSession:
         if context._stop_requested:
             self._stop_requested = True
         self._context = None
+        if calls is self._calls and self._runs_joined and not self._stop_requested:
+            self._quiet = self._regularity.quiet_runs(session, merged, self._unmeasured - 1)
         return result
 
+    def _end_quiet_runs(self) -> None:
+        """Tells the hooks of the runs in which they were not called: before they are, or asked for anything else."""
+        quiet, self._quiet = self._quiet, None
+        if quiet is not None:
+            self._unmeasured -= quiet.taken
+            self._recorder.took_quiet_runs(quiet.taken)
+            if not quiet.end():
+                self._regularity.interrupt()
+
     def _run_steps(self, fetches: Any, num_steps: int, feeds: Iterator[Any], alike: bool) -> Any:
+        self._end_quiet_runs()
         stretches = Stretches(self._opened(), self._calls, fetches, feeds, alike, self._recorder.took_loop)
         if self._stop_requested:
             raise RuntimeError(_STOPPED)
@@ -348,12 +375,14 @@ class _MonitoredSession:
         return self._opened().run(*args)
 
     def _save(self, save_path: str | os.PathLike[str] | None) -> str:
+        self._end_quiet_runs()
         path, stop = save_now(self._opened(), self._calls.hooks, self._creator, save_path)
         self._stop_requested = self._stop_requested or stop
         return path
 
     def statistics(self) -> SessionStatistics:
         """Where the time has gone since the session began: print it to see. It can be asked for also after `close`."""
+        self._end_quiet_runs()
         return self._recorder.statistics(self._unmeasured)
 
     def _raw_session(self) -> BaseSession | None:
@@ -394,6 +423,7 @@ class _MonitoredSession:
 
     def _tell(self, error: BaseException) -> None:
         """Tells the hooks of a failure, once, before anything is closed. The end of the input is none."""
+        self._end_quiet_runs()
         context, self._context = self._context, None
         if error is not self._told and not isinstance(error, _END_OF_INPUT):
             self._told = error
@@ -424,6 +454,7 @@ class _MonitoredSession:
         """Ends the session, for which an error may be the reason."""
         if self._state is _State.CLOSED:
             raise RuntimeError("Session is already closed.")
+        self._end_quiet_runs()
         try:
             if error is None:
                 self._calls.end(self._session)

@@ -110,14 +110,15 @@ class SessionRunHook:
         return False
 
     def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
-        """Asked by `run_steps`: in how many of the next runs this hook has nothing to do.
+        """Asked now and then: in how many of the next runs this hook has nothing to do.
 
-        Of those it is not told by `before_run` and `after_run`, but by one `after_quiet_runs`.
+        Of those it is not told by `before_run` and `after_run`, but by one `after_quiet_runs`. A class that overrides
+        one of the first two has to override this method, too, or is called in every run.
 
         Args:
             step: The present global step.
             increment: What each run adds to it.
-            secs_per_run: How long a run takes, about, in seconds.
+            secs_per_run: How long a run takes, about, in seconds. What is due at a time is due after so many of them.
 
         Returns:
             The number; 0 if it has something to do in the next run, or does not know.

@@ -128,6 +128,7 @@ class Recorder:
         self._gap = 3  # how many steps lie between the last pair and the next
         self._is_first = False  # whether the last one was the first of two
         self._last_end: float | None = None  # of the last one, if it ended well
+        self._quiet = 0  # how many of the steps since the last pair were made without the hooks
         self._options: Any = None
         observe(self)
 
@@ -166,6 +167,10 @@ class Recorder:
         self._loop_steps += steps
         self._spent["loops"] += secs
 
+    def took_quiet_runs(self, runs: int) -> None:
+        """Notes steps in which no hook was called, which are not told otherwise."""
+        self._quiet += runs
+
     # -- steps --------------------------------------------------------------------------------------------------------
 
     def first_gap(self) -> int:
@@ -195,7 +200,10 @@ class Recorder:
             self._gap = grown if grown < _LONGEST_GAP // 2 else random.randint(_LONGEST_GAP // 2, _LONGEST_GAP)
             following = self._gap + 1
         self._measured += 1
-        return _MeasuredCalls(self, calls, first, weight), following
+        measured = _MeasuredCalls(self, calls, first, weight, (weight - self._quiet) / 2)
+        if not first:
+            self._quiet = 0
+        return measured, following
 
     def options(self) -> Any:
         """The `RunOptions` of a run that is measured."""
@@ -260,11 +268,14 @@ class Recorder:
 class _MeasuredCalls:
     """The hooks of a session in a step that is measured: the same calls, with a look at the clock after each."""
 
-    def __init__(self, recorder: Recorder, calls: HookCalls, first: bool, weight: float) -> None:
+    def __init__(
+        self, recorder: Recorder, calls: HookCalls, first: bool, weight: float, weight_of_hooks: float
+    ) -> None:
         self._recorder = recorder
         self._calls = calls
         self._first = first
         self._weight = weight
+        self._weight_of_hooks = weight_of_hooks
         self.before_run = [self._timed(method) for method in calls.before_run]
 
     def _timed(self, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -275,7 +286,7 @@ class _MeasuredCalls:
             try:
                 return method(*args)
             finally:
-                recorder.hook_took(hook, self._weight / 2 * (recorder.busy() - began))
+                recorder.hook_took(hook, self._weight_of_hooks * (recorder.busy() - began))
 
         return call
 

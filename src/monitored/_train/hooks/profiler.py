@@ -87,6 +87,8 @@ class ProfilerHook(TimedStepHook):
             self._stale_step = step - 1
             self._write(step, run_values.run_metadata)
 
+    quiet_runs = TimedStepHook.quiet_runs
+
     def _write(self, step: int, run_metadata: Any) -> None:
         path = os.path.join(self._output_dir, f"timeline-{step}.json")
         _log.info("Saving timeline for %d into '%s'.", step, path)

@@ -12,6 +12,7 @@ import numpy as np
 from monitored._graph.graph import get_default_graph
 from monitored._train.global_step import get_global_step
 from monitored._train.hooks.progress_display import Curve, Display, Progress, display_for
+from monitored._train.hooks.timer import runs_before
 from monitored._train.session_run_hook import (
     SessionRunArgs,
     SessionRunContext,
@@ -117,7 +118,7 @@ class ProgressHook(SessionRunHook):
 
     def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
         """The runs before a drawing is due."""
-        return max(0.0, (self._next - self._clock()) // secs_per_run)
+        return runs_before(self._next, self._clock, secs_per_run)
 
     def after_quiet_runs(self, runs: int, stale_step: int) -> None:
         """Counts them."""

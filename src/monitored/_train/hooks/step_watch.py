@@ -6,6 +6,8 @@ import math
 import time
 from collections.abc import Callable
 
+from monitored._train.hooks.timer import runs_before
+
 __all__ = ["StepWatch"]
 
 
@@ -85,7 +87,7 @@ class StepWatch:
     def quiet_runs(self, secs_per_run: float) -> float:
         """After how many runs the global step will be worth a look, about, less one."""
         if self._every_secs is not None:
-            return max(0.0, (self._due_time - self._clock()) // secs_per_run)
+            return runs_before(self._due_time, self._clock, secs_per_run)
         return math.inf if self._every_steps is None else max(0, self._left - 1)
 
     def skip(self, runs: int) -> None:

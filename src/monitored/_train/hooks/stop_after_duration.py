@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from monitored._train.hooks.timer import runs_before
 from monitored._train.session_run_hook import SessionRunContext, SessionRunHook, SessionRunValues
 
 __all__ = ["StopAfterDurationHook"]
@@ -44,7 +45,7 @@ class StopAfterDurationHook(SessionRunHook):
 
     def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
         """The runs before the time is over."""
-        return 0 if self.stopped else max(0.0, (self._end - self._clock()) // secs_per_run)
+        return 0 if self.stopped else runs_before(self._end, self._clock, secs_per_run)
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Asks for a stop when the time is over."""

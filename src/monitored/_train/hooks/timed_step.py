@@ -39,7 +39,8 @@ class TimedStepHook(SessionRunHook):
 
     def state_dict(self) -> dict[str, Any]:
         """When it was last due."""
-        return {"timer": self._timer.state_dict(), "stale_step": self._stale_step}
+        stale_step = None if self._stale_step is None else int(self._stale_step)
+        return {"timer": self._timer.state_dict(), "stale_step": stale_step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Is due next when the hook of the process before would have been."""

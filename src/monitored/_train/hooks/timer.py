@@ -10,6 +10,22 @@ from typing import Any
 __all__ = ["SecondOrStepTimer"]
 
 
+def runs_before(due_time: float, clock: Callable[[], float], secs_per_run: float) -> float:
+    """How many runs end before a time.
+
+    Args:
+        due_time: The time.
+        clock: The clock that it is a time of.
+        secs_per_run: How long a run takes, about, in seconds.
+
+    Returns:
+        The number; 0 for a clock of which nobody knows when it will have come to that time.
+    """
+    if due_time == math.inf:
+        return math.inf
+    return max(0.0, (due_time - clock()) // secs_per_run) if clock is time.monotonic else 0.0
+
+
 class SecondOrStepTimer:
     """Says when something is due: every so many seconds, or every so many steps.
 
@@ -104,7 +120,7 @@ class SecondOrStepTimer:
             return 0
         if self._every_steps is not None:
             return max(0, math.ceil((self._due_step - step) / increment))
-        return max(0.0, (self._due_time - self._clock()) // secs_per_run)
+        return runs_before(self._due_time, self._clock, secs_per_run)
 
     def state_dict(self) -> dict[str, Any]:
         """When it last triggered, for a timer that goes on in another process."""
