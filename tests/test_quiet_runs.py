@@ -153,6 +153,7 @@ def observed(kinds: dict[str, int], actions: list[tuple[str, int]], inert: bool)
         finally:
             logger.removeHandler(log)
             logger.setLevel(level)
+        tf.summary.FileWriterCache.clear()  # waits until all is in the files
         events = [
             (event.step, sorted(value.tag for value in event.summary.value))
             for path in Path(folder).glob("events*")
@@ -180,10 +181,13 @@ def _without_secs(state: Any) -> Any:
     return [_without_secs(value) for value in state] if isinstance(state, list) else state
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(kinds, actions)
 def test_hooks_see_what_they_would_have_seen(kinds: dict[str, int], actions: list[tuple[str, int]]) -> None:
     seen, expected = (observed(kinds, actions, inert) for inert in (False, True))
+    if "steps" in dict(actions):  # a loop is not warned of: it does increase the step
+        for one in (seen, expected):
+            one["log"] = [line for line in one["log"] if "has not been increased" not in line]
     for what in expected:
         assert seen[what] == expected[what], what
 
@@ -284,12 +288,11 @@ def test_what_fails_in_a_quiet_run_is_told_with_what_was_to_be_run() -> None:
             told.append((run_context.original_args.fetches, type(error)))
 
     train, loss = step()
-    hook = Told(last_step=1000)
+    hook = Told(last_step=100_000)
     x = tf.placeholder(tf.float32, [2], name="x")
     with tf.train.SingularMonitoredSession([hook]) as session:
-        for _ in range(50):
+        while session._quiet is None and not session.should_stop():
             session.run(train)
-        assert session._quiet is not None
         with pytest.raises(ValueError, match="x:0"):
             session.run([loss, x], {x: [1.0, 2.0, 3.0]})
     assert len(told) == 1
