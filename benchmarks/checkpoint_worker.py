@@ -1,8 +1,9 @@
 """Saves and restores variables of one size for one target, in a process of its own, as often as it is told to.
 
-    python checkpoint_worker.py TARGET BYTES
+    python checkpoint_worker.py TARGET BYTES FOLDER
 
-`checkpoints.py` starts it. It answers each word that it reads with seconds, as a number:
+`checkpoints.py` starts it. The checkpoint that it restores is in the folder; another process may have made it. It answers
+each word that it reads with seconds, as a number:
 
     stall    what a step takes longer in which `CheckpointSaverHook` saves (Orbax: its asynchronous checkpointer)
     loop     what a save adds to the loop in all, the steps included that are slower while it goes on
@@ -13,13 +14,11 @@
 As TensorFlow 1.15 is one of the targets, this file is Python 3.7.
 """
 
-import contextlib
 import glob
 import os
 import shutil
 import statistics
 import sys
-import tempfile
 import time
 
 import numpy as np
@@ -58,8 +57,10 @@ class Graph:
             self.train = tf.assign_add(self.step, 1)
         self.saver = tf.train.Saver(max_to_keep=2)
         self.session = tf.Session()
-        self.session.run(tf.global_variables_initializer())
-        self.path = self.saver.save(self.session, os.path.join(folder, "model"), write_state=False)
+        self.path = os.path.join(folder, "model")
+        if not os.path.exists(self.path + ".index"):
+            self.session.run(tf.global_variables_initializer())
+            self.saver.save(self.session, self.path, write_state=False)
 
     def _steps(self):
         """The seconds of steps, and whether a save began in each."""
@@ -123,8 +124,9 @@ class Orbax:
         self.train = jax.jit(lambda values: {name: value + 1 for name, value in values.items()}, donate_argnums=0)
         self.saver = ocp.AsyncCheckpointer(ocp.StandardCheckpointHandler())
         self.path = os.path.join(folder, "model")
-        self._save(self.path)
-        self.saver.wait_until_finished()
+        if not os.path.exists(self.path):
+            self._save(self.path)
+            self.saver.wait_until_finished()
 
     def _save(self, path):
         self.saver.save(path, args=self.ocp.args.StandardSave(self.values))
@@ -168,15 +170,13 @@ class Orbax:
 
 
 def main():
-    target, size = sys.argv[1], int(sys.argv[2])
+    target, size, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints must not look like an answer
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        worker = Orbax(size, folder) if target == "orbax" else Graph(target, size, folder)
-        print(worker.version, file=answers, flush=True)
-        for line in sys.stdin:
-            print(getattr(worker, line.strip())(), file=answers, flush=True)
+    worker = Orbax(size, folder) if target == "orbax" else Graph(target, size, folder)
+    print(worker.version, file=answers, flush=True)
+    for line in sys.stdin:
+        print(getattr(worker, line.strip())(), file=answers, flush=True)
 
 
 if __name__ == "__main__":

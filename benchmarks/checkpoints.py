@@ -24,26 +24,39 @@ WORKER = Path(__file__).resolve().parent / "checkpoint_worker.py"
 RESTART = Path(__file__).resolve().parent / "restart_worker.py"
 TARGETS = {"monitored": NAMES["monitored"], "tf2": NAMES["tf2"], "tf1": NAMES["tf1"], "orbax": "Orbax"}
 SIZES = {"10 kB": 10_000, "100 MB": 100_000_000, "800 MB": 800_000_000}
+FIRST = "first_restore"
 WHAT = {
     "stall": ("what the step that saves takes longer", ["10 kB", "100 MB"]),
     "loop": ("what a save adds to the loop in all", ["10 kB", "100 MB"]),
     "durable": ("a save, until it is on the disk", ["10 kB", "100 MB"]),
     "restore": ("a restore over other values", ["10 kB", "100 MB", "800 MB"]),
     "restore_new": ("a restore into a new session", ["10 kB", "100 MB", "800 MB"]),
+    FIRST: ("the first restore of a process", ["100 MB", "800 MB"]),
 }
 
 
-def start_worker(target: str, size: str) -> WorkerProcess:
+def start_worker(target: str, size: str, folder: str) -> WorkerProcess:
     """Starts a `checkpoint_worker.py`, which answers what it is asked to do with the seconds that it took."""
-    return WorkerProcess(python_for(target), WORKER, target, str(SIZES[size]))
+    folder = os.path.join(folder, target, size)
+    os.makedirs(folder, exist_ok=True)
+    return WorkerProcess(python_for(target), WORKER, target, str(SIZES[size]), folder)
 
 
-def usable(targets: list[str]) -> list[str]:
+def first_restore(target: str, size: str, folder: str) -> float:
+    """Times what a process takes that restores what another one has saved, as after every start."""
+    worker = start_worker(target, size, folder)
+    try:
+        return worker.ask("restore_new")
+    finally:
+        worker.close()
+
+
+def usable(targets: list[str], folder: str) -> list[str]:
     """Tries each target, says what it found, and returns those that work."""
     found = []
     for target in targets:
         try:
-            worker = start_worker(target, "10 kB")
+            worker = start_worker(target, "10 kB", folder)
         except RuntimeError as error:
             print(f"- {TARGETS[target]}: skipped: {error}")
         else:
@@ -53,15 +66,17 @@ def usable(targets: list[str]) -> list[str]:
     return found
 
 
-def time_size(targets: list[str], size: str, rounds: int) -> None:
+def time_size(targets: list[str], size: str, rounds: int, folder: str) -> None:
     """Times everything for one size, and prints the tables."""
     workers: dict[str, WorkerProcess] = {}
     try:
         for target in targets:
-            workers[target] = start_worker(target, size)
+            workers[target] = start_worker(target, size, folder)
         for what, (title, sizes) in WHAT.items():
             if size in sizes:
                 takes = {TARGETS[t]: functools.partial(worker.ask, what) for t, worker in workers.items()}
+                if what == FIRST:
+                    takes = {TARGETS[t]: functools.partial(first_restore, t, size, folder) for t in workers}
                 times = take_turns(takes, rounds, f"{size}: {what}")
                 print(
                     f"\n{table(f'{size}: {title}', 'ms', times, {'× monitored': lambda row: 'monitored'})}", flush=True
@@ -105,9 +120,10 @@ def main() -> int:
     option("--rounds", type=int, default=9, help="default: 9")
     args = parser.parse_args()
     print(f"{processor()}, {os.cpu_count()} processors, Python {platform.python_version()}, {args.rounds} rounds\n")
-    targets = usable(args.targets)
-    for size in args.sizes:
-        time_size(targets, size, args.rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        targets = usable(args.targets, folder)
+        for size in args.sizes:
+            time_size(targets, size, args.rounds, folder)
     time_restart(targets, args.rounds)
     return 0
 
