@@ -2,8 +2,8 @@
 
     python checkpoint_worker.py TARGET BYTES FOLDER
 
-`checkpoints.py` starts it. The checkpoint that it restores is in the folder; another process may have made it. It answers
-each word that it reads with seconds, as a number:
+`checkpoints.py` starts it. The checkpoint that it restores is in the folder; another process may have made it. It
+answers each word that it reads with seconds, as a number:
 
     stall    what a step takes longer in which `CheckpointSaverHook` saves (Orbax: its asynchronous checkpointer)
     loop     what a save adds to the loop in all, the steps included that are slower while it goes on

@@ -56,7 +56,7 @@ def usable(targets: list[str], folder: str) -> list[str]:
     found = []
     for target in targets:
         try:
-            worker = start_worker(target, "10 kB", folder)
+            worker = start_worker(target, "10 kB", os.path.join(folder, "tried"))
         except RuntimeError as error:
             print(f"- {TARGETS[target]}: skipped: {error}")
         else:
