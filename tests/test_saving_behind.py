@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,17 @@ def saving_every(save_steps: int, path: Path, **options: Any) -> Iterator[tuple[
         yield session, train
 
 
+def saving_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("save ")]
+
+
+def wait_for_saves() -> None:
+    deadline = time.monotonic() + WAIT
+    while saving_threads():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def test_steps_go_on_while_a_checkpoint_of_an_earlier_step_is_written(tmp_path: Path, disk: Disk) -> None:
     with saving_every(5, tmp_path) as (session, train):
         disk.hold()
@@ -105,8 +117,7 @@ def test_one_save_at_a_time_goes_on(tmp_path: Path, disk: Disk) -> None:
         session.run(train)
         session.run(train)
         assert disk.reached.wait(WAIT)
-        saving = [thread for thread in threading.enumerate() if thread.name.startswith("save ")]
-        assert len(saving) == 1
+        assert len(saving_threads()) == 1
         session.run(train)
         waiting = threading.Thread(target=disk.release)
         waiting.start()
@@ -150,8 +161,7 @@ def test_told_to_log_failures_the_run_goes_on_and_saves_when_the_disk_has_room_a
         disk.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         for _ in range(8):
             session.run(train)
-        for saving in [thread for thread in threading.enumerate() if thread.name.startswith("save ")]:
-            saving.join(WAIT)
+        wait_for_saves()
         disk.error = None
         for _ in range(4):
             session.run(train)
@@ -172,7 +182,7 @@ def test_a_save_that_failed_at_the_last_step_is_made_again_at_the_end(tmp_path: 
             session.run(train)
         assert disk.reached.wait(WAIT)
         disk.release()
-        next(thread for thread in threading.enumerate() if thread.name.startswith("save ")).join(WAIT)
+        wait_for_saves()
         disk.error = None
     np.testing.assert_array_equal(saved_values(tmp_path, 3), np.full(1000, 3000.0))
 

@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from monitored import errors
@@ -18,29 +18,31 @@ __all__: list[str] = []
 _T = TypeVar("_T")
 _FILE_OF_A_CHECKPOINT: Final = re.compile(r"(.+)\.(index|meta|data-\d{5}-of-\d{5})")
 
+_background: Final = ThreadPoolExecutor(64, "background")  # idle ones are used first
+
 
 def in_background(name: str, work: Callable[[], _T]) -> Future[_T]:
-    """Does something in a thread of its own, for which a process that comes to its end waits.
+    """Does something in a thread, for which a process that comes to its end waits.
+
+    Threads are used again: to start one takes until it first lets go of the interpreter, which can be milliseconds.
 
     Args:
-        name: The thread's name.
+        name: The thread's name meanwhile.
         work: What to do.
 
     Returns:
         The future of what it returns or raises.
     """
-    future: Future[_T] = Future()
 
-    def run() -> None:
+    def run() -> _T:
+        thread = threading.current_thread()
+        own_name, thread.name = thread.name, name
         try:
-            result = work()
-        except BaseException as error:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
+            return work()
+        finally:
+            thread.name = own_name
 
-    threading.Thread(target=run, name=name).start()
-    return future
+    return _background.submit(run)
 
 
 @contextlib.contextmanager
