@@ -14,5 +14,10 @@ gc.disable()
 
 def resume() -> None:
     """Lets the collector go on, if it was going."""
-    if _was_enabled:
-        gc.enable()
+    if not _was_enabled:
+        return
+    if not gc.get_freeze_count():
+        # This makes all objects old. As young ones the next two collections would go through them, 60 ms each.
+        gc.freeze()
+        gc.unfreeze()
+    gc.enable()
