@@ -26,8 +26,12 @@ import numpy as np
 from worker import load
 
 PARTS = 10  # variables
-SAVE_STEPS = 50  # so that one save has ended before the next begins
 SAVES = 3
+
+
+def save_steps(size):
+    """From one save to the next, so many that the one has ended long before the next begins."""
+    return 50 if size > 1e6 else 500
 
 
 def flush(folder, prefix):
@@ -43,6 +47,7 @@ class Graph:
 
     def __init__(self, target, size, folder):
         self.tf, self.version = load(target)
+        self.save_steps = save_steps(size)
         self.tf.logging.set_verbosity(self.tf.logging.ERROR)
         self.flushes = target == "monitored"
         self.folder = folder
@@ -66,18 +71,18 @@ class Graph:
         """The seconds of steps, and whether a save began in each."""
         tf = self.tf
         folder = os.path.join(self.folder, "hook")
-        hook = tf.train.CheckpointSaverHook(folder, save_steps=SAVE_STEPS, saver=self.saver)
+        hook = tf.train.CheckpointSaverHook(folder, save_steps=self.save_steps, saver=self.saver)
         times = []
         with tf.train.SingularMonitoredSession([hook]) as session:
-            for _ in range(SAVE_STEPS * (1 + SAVES) - 1):
+            for _ in range(self.save_steps * (1 + SAVES) - 1):
                 start = time.perf_counter()
                 session.run([self.train, self.step])
                 times.append(time.perf_counter() - start)
             first = session.raw_session().run(self.step) - len(times)
         shutil.rmtree(folder)
         # The first stretch is for warming up.
-        saving = [(first + i + 1) % SAVE_STEPS == 0 for i in range(len(times))]
-        return times[SAVE_STEPS - 1 :], saving[SAVE_STEPS - 1 :]
+        saving = [(first + i + 1) % self.save_steps == 0 for i in range(len(times))]
+        return times[self.save_steps - 1 :], saving[self.save_steps - 1 :]
 
     def stall(self):
         times, saving = self._steps()
@@ -85,9 +90,10 @@ class Graph:
         return max(0.0, statistics.median(t for t, saves in zip(times, saving) if saves) - plain)
 
     def loop(self):
-        times, saving = self._steps()
-        plain = statistics.median(sorted(t for t, saves in zip(times, saving) if not saves)[: len(times) // 2])
-        return max(0.0, (sum(times) - plain * len(times)) / sum(saving))
+        times, _ = self._steps()
+        half = self.save_steps // 2  # steps during the save, and as many after it
+        stretches = [times[i : i + 2 * half] for i in range(0, len(times), self.save_steps)]
+        return max(0.0, statistics.median(sum(steps[:half]) - sum(steps[half:]) for steps in stretches))
 
     def durable(self):
         start = time.perf_counter()
@@ -118,6 +124,7 @@ class Orbax:
 
         self.jax, self.ocp, self.folder = jax, ocp, folder
         self.version = ocp.__version__
+        self.save_steps = save_steps(size)
         count = max(1, size // 4 // PARTS)
         shapes = [count] * PARTS if size > 1e6 else [size // 4]
         self.values = {"v%d" % i: jax.numpy.zeros(shape) for i, shape in enumerate(shapes)}
@@ -133,10 +140,10 @@ class Orbax:
 
     def _steps(self):
         times, saving = [], []
-        for i in range(SAVE_STEPS * (1 + SAVES) - 1):
+        for i in range(self.save_steps * (1 + SAVES) - 1):
             start = time.perf_counter()
             self.values = self.jax.block_until_ready(self.train(self.values))
-            saves = (i + 1) % SAVE_STEPS == 0
+            saves = (i + 1) % self.save_steps == 0
             if saves:
                 self._save(os.path.join(self.folder, "hook-%d" % i))
             times.append(time.perf_counter() - start)
@@ -144,7 +151,7 @@ class Orbax:
         self.saver.wait_until_finished()
         for path in glob.glob(os.path.join(self.folder, "hook-*")):
             shutil.rmtree(path)
-        return times[SAVE_STEPS - 1 :], saving[SAVE_STEPS - 1 :]
+        return times[self.save_steps - 1 :], saving[self.save_steps - 1 :]
 
     stall = Graph.stall
     loop = Graph.loop
