@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from monitored import _paused_collector
+from monitored import _kept_memory, _paused_collector
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.attr_value_pb2 import AttrValue as AttrValue
@@ -233,6 +233,7 @@ __all__ = [  # noqa: RUF022  (in alphabetical order)
 
 __version__ = "0.1.0"
 newaxis = None
+_kept_memory.keep_memory()
 _paused_collector.resume()
 
 
