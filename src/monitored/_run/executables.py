@@ -46,6 +46,7 @@ from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation
 from monitored._graph.shapes import Dimension, TensorShape
 from monitored._plan.plan import Segment
+from monitored._run.compiling import compile_for
 
 _log: Final = logging.getLogger("monitored")
 
@@ -56,10 +57,6 @@ _USED_SUFFIX: Final = ".used"
 _MOST_AHEAD: Final = 32  # executables that are loaded before they are asked for
 _NAME: Final = re.compile(r"[0-9a-f]{64}\.executable")
 _CHECKSUM: Final = 32  # bytes at the beginning of a file
-# XLA's compiler for processors gives convolutions and chains of operations to the library YNNPACK, with which a
-# convolution runs on one processor only: one of 5×5 takes 13.5 ms so, and 7.1 on two. These are what it is better at.
-_LIBRARY: Final = "xla_cpu_experimental_ynn_fusion_type"
-_CPU_OPTIONS: Final = {_LIBRARY: "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
 _SCOPED: Final = ("jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_default_prng_impl")
 
 
@@ -100,7 +97,7 @@ class ExecutableCache:
             The executable, and whether it was made now.
         """
         if self._folder is None:
-            return self._compile(lower()), True
+            return compile_for(self._runs_on, lower()), True
         began = time.perf_counter()
         parts = self._content(segment, statics, shapes)
         path = None if parts is None else self._path([kind.encode(), *parts])
@@ -113,22 +110,11 @@ class ExecutableCache:
             found = self._found(path)
             if found is not None:
                 return found, False
-        executable = self._compile(lowered)
+        executable = compile_for(self._runs_on, lowered)
         if time.perf_counter() - began >= _WORTH_KEEPING:
             _keep(path, executable)
         _give_back_memory()
         return executable, True
-
-    def _compile(self, lowered: Any) -> Any:
-        """Compiles a program, with the options that are best for the device unless the user chose others."""
-        if self._runs_on.platform != "cpu" or _LIBRARY in os.environ.get("XLA_FLAGS", ""):
-            return lowered.compile()
-        try:
-            return lowered.compile(compiler_options=_CPU_OPTIONS)
-        except jax.errors.JaxRuntimeError as error:  # of a version of XLA that has no such option
-            if _LIBRARY not in str(error):
-                raise
-            return lowered.compile()
 
     def _path(self, parts: Iterable[bytes]) -> Path:
         assert self._folder is not None
