@@ -10,11 +10,11 @@ gradients of filter and input:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
 from monitored._graph import dtypes
@@ -76,6 +76,45 @@ def _convolve(
     )
 
 
+def _gradient_of_input(sizes: Sequence[int], w: Any, gradient: Any, *attrs: Any) -> Any:
+    x = jax.ShapeDtypeStruct(tuple(sizes), gradient.dtype)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
+    return jax.linear_transpose(lambda x: _convolve(x, w, *attrs), x)(gradient)[0]
+
+
+def _gradient_of_filter(x: Any, sizes: Sequence[int], gradient: Any, *attrs: Any) -> Any:
+    w = jax.ShapeDtypeStruct(tuple(sizes), x.dtype)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
+    x, gradient = _computed_once(x), _computed_once(gradient)
+    return jax.linear_transpose(lambda w: _convolve(x, w, *attrs), w)(gradient)[0]
+
+
+def _computed_once(value: Any) -> Any:
+    """A value that XLA does not compute once more, as it is needed here.
+
+    On a processor the gradient of a filter takes both its operands transposed. Without this, all that a normalization,
+    say, does to the elements on their way here is done again in that order, which memory is slow for.
+    """
+    if jax.default_backend() != "cpu":
+        return value
+    return lax.optimization_barrier(value)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _convolved(x: Any, w: Any, attrs: tuple[Any, ...]) -> Any:
+    return _convolve(x, w, *attrs)
+
+
+def _forward(x: Any, w: Any, attrs: tuple[Any, ...]) -> tuple[Any, tuple[Any, Any]]:
+    return _convolve(x, w, *attrs), (x, w)
+
+
+def _backward(attrs: tuple[Any, ...], operands: tuple[Any, Any], gradient: Any) -> tuple[Any, Any]:
+    x, w = operands
+    return _gradient_of_input(x.shape, w, gradient, *attrs), _gradient_of_filter(x, w.shape, gradient, *attrs)
+
+
+_convolved.defvjp(_forward, _backward)
+
+
 def _conv2d(
     input: Any,
     filter: Any,
@@ -86,7 +125,7 @@ def _conv2d(
     data_format: str,
     dilations: Sequence[int],
 ) -> Any:
-    return _convolve(input, filter, strides, padding, explicit_paddings, data_format, dilations)
+    return _convolved(input, filter, (strides, padding, explicit_paddings, data_format, dilations))
 
 
 def _conv2d_input(
@@ -100,14 +139,8 @@ def _conv2d_input(
     data_format: str,
     dilations: Sequence[int],
 ) -> Any:
-    sizes = tuple(int(size) for size in input_sizes)
-    return _transposed(sizes, filter, out_backprop, strides, padding, explicit_paddings, data_format, dilations)
-
-
-def _transposed(sizes: tuple[int, ...], w: Any, gradient: Any, *attrs: Any) -> Any:
-    # XLA drops the convolution of zeros; what stays is its transpose.
-    zeros = jnp.zeros(sizes, gradient.dtype)
-    return jax.vjp(lambda x: _convolve(x, w, *attrs), zeros)[1](gradient)[0]
+    attrs = (strides, padding, explicit_paddings, data_format, dilations)
+    return _gradient_of_input(input_sizes.tolist(), filter, out_backprop, *attrs)
 
 
 def _conv2d_filter(
@@ -121,15 +154,14 @@ def _conv2d_filter(
     data_format: str,
     dilations: Sequence[int],
 ) -> Any:
-    zeros = jnp.zeros([int(size) for size in filter_sizes], input.dtype)
     attrs = (strides, padding, explicit_paddings, data_format, dilations)
-    return jax.vjp(lambda w: _convolve(input, w, *attrs), zeros)[1](out_backprop)[0]
+    return _gradient_of_filter(input, filter_sizes.tolist(), out_backprop, *attrs)
 
 
 def _conv3d(
     input: Any, filter: Any, *, strides: Sequence[int], padding: str, data_format: str, dilations: Sequence[int]
 ) -> Any:
-    return _convolve(input, filter, strides, padding, (), data_format, dilations)
+    return _convolved(input, filter, (strides, padding, (), data_format, dilations))
 
 
 def _conv3d_input(
@@ -142,8 +174,7 @@ def _conv3d_input(
     data_format: str,
     dilations: Sequence[int],
 ) -> Any:
-    sizes = tuple(int(size) for size in input_sizes)
-    return _transposed(sizes, filter, out_backprop, strides, padding, (), data_format, dilations)
+    return _gradient_of_input(input_sizes.tolist(), filter, out_backprop, strides, padding, (), data_format, dilations)
 
 
 # -- static shapes ------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 XLA's compiler for processors gives convolutions and chains of operations to the library YNNPACK, with which a
 convolution runs on one processor only: one of 5×5 takes 13.5 ms so, and 7.1 on two. It stays with what it is better at.
 
+It removes `optimization_barrier` before it decides which operations it fuses. Here barriers stay, and keep it from
+computing again, for each that takes it, what is written into memory anyway (`monitored._ops.convolution`).
+
 And it divides an operation among the processors by the bytes of what it takes. One that reads some rows of a large
 table, or writes them, is divided for the whole table's size then, which takes longer than the operation. A program that
 does so and computes nothing that is large itself is compiled without: a step of skip-gram takes a quarter less time.
@@ -20,8 +23,12 @@ import jax
 __all__: list[str] = []
 
 _LIBRARY: Final = "xla_cpu_experimental_ynn_fusion_type"
-_OPTIONS: Final = {_LIBRARY: "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
-_UNDIVIDED: Final = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"}
+_WITHOUT: Final = "xla_disable_hlo_passes"
+_OPTIONS: Final = {
+    _LIBRARY: "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
+    _WITHOUT: "cse_barrier_expander",
+}
+_UNDIVIDED: Final = {**_OPTIONS, _WITHOUT: f"{_OPTIONS[_WITHOUT]},cpu-parallel-task-assigner"}
 _LARGE: Final = 1 << 16  # elements; XLA divides what is twice as large anyway
 _READS_ROWS: Final = ("stablehlo.gather", "stablehlo.dynamic_slice")
 _WRITES_ROWS: Final = ("stablehlo.scatter", "stablehlo.dynamic_update_slice")
@@ -40,7 +47,7 @@ def compile_for(device: jax.Device, lowered: Any) -> Any:
     """
     if device.platform != "cpu" or _LIBRARY in os.environ.get("XLA_FLAGS", ""):
         return lowered.compile()
-    options = {**_OPTIONS, **_UNDIVIDED} if _only_touches_rows(lowered) else _OPTIONS
+    options = _UNDIVIDED if _only_touches_rows(lowered) else _OPTIONS
     try:
         return lowered.compile(compiler_options=options)
     except jax.errors.JaxRuntimeError as error:  # of a version of XLA that has no such option
