@@ -23,7 +23,7 @@ _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 _SETTINGS: Final = {
     _M_ARENA_MAX: 1,
-    _M_TRIM_THRESHOLD: 512 << 20,  # bytes at the end of the heap; more are given back
+    _M_TRIM_THRESHOLD: (1 << 31) - 1,  # bytes at the end of the heap; more are given back
     _M_MMAP_THRESHOLD: 256 << 20,  # bytes of what stands alone, and is given back as soon as it is let go
 }
 _OWN_SETTINGS: Final = ("MALLOC_", "GLIBC_TUNABLES")  # environment variables

@@ -268,9 +268,10 @@ def _hash(parts: Iterable[bytes]) -> bytes:
 @cache
 def _sources() -> bytes:
     """A number for this library's source files."""
-    root = Path(__file__).parents[1]
-    files = sorted(root.rglob("*.py"))
-    return repr([(str(f.relative_to(root)), (s := f.stat()).st_size, s.st_mtime_ns) for f in files]).encode()
+    root = os.path.dirname(os.path.dirname(__file__))
+    paths = sorted(os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names)
+    files = [path for path in paths if path.endswith(".py")]
+    return repr([(path[len(root) :], (s := os.stat(path)).st_size, s.st_mtime_ns) for path in files]).encode()
 
 
 @cache

@@ -1,9 +1,7 @@
 """Memory of the processor's device that a host writes into before it is anyone's value.
 
-What JAX copies from the host goes into memory that is new to the process, and the system hands that out in pages of
-4 KB, one interruption each: for hundreds of megabytes that takes three times as long as the copy. Here the memory is
-taken first, asked to come in large pages (Linux: transparent huge pages, https://docs.kernel.org/admin-guide/mm/
-transhuge.html), and then filled in place.
+What JAX copies from the host is in memory twice meanwhile, and for hundreds of megabytes the copy takes longer than to
+read it from the disk's cache. Here the memory is taken first and filled in place.
 
 XLA gives out memory that nobody wrote into for the result of a call to foreign code. The foreign code here does
 nothing. XLA calls it by the structures below, the first fields of those in `xla/ffi/api/c_api.h`, which only grow at
@@ -24,8 +22,6 @@ __all__: list[str] = []
 
 _NAME: Final = "monitored_new_memory"
 _METADATA: Final = 1  # the extension by which XLA asks a handler for its version, when it is registered
-_HUGE_PAGES: Final = 14  # MADV_HUGEPAGE in Linux's asm-generic/mman-common.h
-_PAGE: Final = 4096  # bytes
 
 
 class _Version(ctypes.Structure):
@@ -95,7 +91,6 @@ def new_memory(shape: tuple[int, ...], dtype: np.dtype[Any], device: Any) -> tup
             address = array.block_until_ready().unsafe_buffer_pointer()
     except Exception:  # of any kind: this only saves time
         return None
-    _advise(address, array.nbytes)
     return array, np.ctypeslib.as_array((ctypes.c_ubyte * array.nbytes).from_address(address))
 
 
@@ -112,13 +107,3 @@ def _register() -> None:
     jax.local_devices(backend="cpu")  # starts the backend; what is registered before could keep it from starting
     capsule = jax.ffi.pycapsule(_HANDLER)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
     jax.ffi.register_ffi_target(_NAME, capsule, platform="cpu")
-
-
-def _advise(address: int, size: int) -> None:
-    """Asks for large pages, where the system has them."""
-    try:
-        advise = ctypes.CDLL(None).madvise
-    except (AttributeError, OSError, TypeError):
-        return
-    start = address // _PAGE * _PAGE
-    advise(ctypes.c_void_p(start), ctypes.c_size_t(address + size - start), _HUGE_PAGES)

@@ -3,8 +3,8 @@
 A checkpoint's tensors are named by their variables (as TensorFlow does), and a random operation's stream, its key and
 counter, by ``_monitored/stream/<operation>``, which TensorFlow passes over. Taking a snapshot reads everything at one
 moment; loading one checks and reads everything before it changes anything. What takes most of the time of that is
-memory that is new to the process: large values are read straight into the device's memory, which comes in large pages
-(`new_memory.py`), small ones go there some at a time through memory that is used again.
+memory that is new to the process: large values are read straight into the device's memory (`new_memory.py`), small ones
+go there some at a time through memory that is used again.
 """
 
 from __future__ import annotations
