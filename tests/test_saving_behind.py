@@ -92,6 +92,7 @@ def saving_threads() -> list[str]:
 
 
 def wait_for_saves() -> None:
+    """Waits until the saves have ended that have reached the disk."""
     deadline = time.monotonic() + WAIT
     while saving_threads():
         assert time.monotonic() < deadline
@@ -159,11 +160,15 @@ def test_told_to_log_failures_the_run_goes_on_and_saves_when_the_disk_has_room_a
         saving_every(3, tmp_path, on_failure="log") as (session, train),
     ):
         disk.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        for _ in range(8):
-            session.run(train)
-        wait_for_saves()
+        for _ in range(2):
+            disk.hold()
+            for _ in range(3):
+                session.run(train)
+            assert disk.reached.wait(WAIT)
+            disk.release()
+            wait_for_saves()
         disk.error = None
-        for _ in range(4):
+        for _ in range(6):
             session.run(train)
     assert any(
         "could not be saved" in record.message and "No space left" in record.message for record in caplog.records
