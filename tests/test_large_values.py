@@ -118,8 +118,9 @@ def test_memory_comes_from_xla_here(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return taken[-1]
 
     monkeypatch.setattr("monitored._train.snapshot.new_memory", watched)
-    saver, path = saved({"v": large("float32")}, tmp_path)
+    value = large("float32")
+    saver, path = saved({"large": value, "some": value[:3_000_000], "small": value[:1000]}, tmp_path)
     with tf.Session() as session:
         saver.restore(session, path)
-    assert len(taken) == 1
-    assert taken[0] is not None
+    (places,) = taken
+    assert [array.shape for array, _ in places] == [value.shape, (3_000_000,)]

@@ -468,19 +468,15 @@ def test_names_of_tensors_may_be_bytes_as_for_tensorflow(tmp_path: Path):
     assert reader.get_tensor(b"w").tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("memory", ["of its own", "aligned"])
 def test_values_that_are_read_into_the_same_memory_one_after_the_other_stay_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """JAX's processor device shares memory that is aligned to 64 bytes instead of copying it."""
-
-    def aligned(size: int) -> np.ndarray[Any, Any]:
-        memory = np.empty(size + 64, np.uint8)
-        start = -memory.ctypes.data % 64
-        return memory[start : start + size]
-
-    monkeypatch.setattr(snapshot, "_memory", aligned)
-    count = 5 << 20
-    variables = [tf.get_variable(f"v{i}", [count], initializer=tf.constant_initializer(i)) for i in range(6)]
+    if memory == "aligned":
+        monkeypatch.setattr(snapshot, "copied_memory", aligned)
+    count = 200_000  # so few that they are read some at a time, and so many variables that it is done three times
+    variables = [tf.get_variable(f"v{i}", [count], initializer=tf.constant_initializer(i)) for i in range(50)]
     saver = tf.train.Saver()
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -489,3 +485,20 @@ def test_values_that_are_read_into_the_same_memory_one_after_the_other_stay_apar
         saver.restore(session, path)
         for i, value in enumerate(session.run(variables)):
             assert (value == i).all()
+
+
+@pytest.mark.parametrize("start", range(0, 64, 16))
+def test_a_loaded_value_is_not_the_callers_array(start: int):
+    value = aligned(4000 + start)[start:].view(np.float32)
+    value[...] = 1
+    variable = tf.get_variable("v", value.shape)
+    with tf.Session() as session:
+        variable.load(value, session)
+        value[...] = 2
+        assert (session.run(variable) == 1).all()
+
+
+def aligned(size: int) -> np.ndarray[Any, Any]:
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size]

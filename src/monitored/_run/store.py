@@ -14,6 +14,7 @@ import numpy as np
 from monitored import errors
 from monitored._graph.operation import Operation
 from monitored._run.counters import Counter
+from monitored._run.new_memory import copied_memory
 
 Array = Any
 
@@ -92,7 +93,10 @@ class StateStore:
             for i, (value, array) in enumerate(zip(values, arrays, strict=True)):
                 array.block_until_ready()
                 if array.device.platform == "cpu" and np.may_share_memory(np.asarray(array), value):
-                    arrays[i] = array.copy().block_until_ready()
+                    memory = copied_memory(value.nbytes)
+                    apart = np.ndarray(value.shape, value.dtype, memory)
+                    apart[...] = value
+                    arrays[i] = jax.device_put(apart).block_until_ready()
         return arrays
 
     def load(self, arrays: Mapping[Operation, Array]) -> None:

@@ -10,7 +10,7 @@ go there some at a time through memory that is used again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from monitored._checkpoint import TensorReader, open_checkpoint
 from monitored._graph.effects import bodies_of
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation
-from monitored._run.new_memory import new_memory
+from monitored._run.new_memory import copied_memory, new_memory
 from monitored._run.session import BaseSession
 from monitored._train.companions import companions_of, states_in
 from monitored._train.restore_plan import STREAM, RestorePlan, check, compare, sizes_of
@@ -32,7 +32,8 @@ __all__: list[str] = []
 Array = np.ndarray[Any, Any]
 
 _MOST: Final = 16 << 20  # bytes of values that are restored together
-_LARGE: Final = 32 << 20  # bytes of a value that is read into the device's memory at once: then it pays
+_LARGE: Final = 1 << 20  # bytes of a value that is read into the device's memory at once
+_PAYS: Final = 32 << 20  # bytes of all of these: with less, to get that memory takes as long as copies
 _REUSED: Final = 256 << 20  # bytes of a larger value get memory of their own, after it was looked at more closely
 _ALIGNMENT: Final = 64  # bytes
 _STREAM_TYPE: Final = (np.dtype(np.uint32), (3,))  # two words of key and a counter
@@ -137,29 +138,29 @@ def restore(
     drawn: list[tuple[Operation | Partitioned, str]] = []
     drawn.extend((op, name) for name, op in (streams or {}).items() if reader.has(name))
     store = session._store
-    dtypes = reader.dtype_map()
+    # In a thread that ends: the C library keeps what it leaves over beside an array for the thread, and as long as it
+    # does, the place of an array that is let go is too small for another one.
+    with ThreadPoolExecutor(1) as thread:
+        places = thread.submit(_places, reader, sources, store.device).result()
     values: dict[Operation, Any] = {}
 
     def read(batch: _Batch, memory: Array) -> dict[Operation, Any]:
         found: dict[Operation, Any] = {}
         for variable, name, start in batch.sources:
-            sizes = sizes_of(variable) if variable in sources else None
-            place = None
-            if sizes is not None and batch.size > _LARGE and isinstance(variable, Operation):
-                place = new_memory(sizes, dtypes[name], store.device)
-            value: Any = reader.read(name, memory[start:] if place is None else place[1])
+            place, filled = places.get(variable, (None, memory[start:]))
+            value: Any = reader.read(name, filled)
             if variable not in sources and (value.dtype, value.shape) != _STREAM_TYPE:
                 raise errors.DataLossError(None, None, f"{prefix}: {name} is not the stream of a random operation.")
-            if sizes is not None and reshape:
+            if reshape and variable in sources and (sizes := sizes_of(variable)) is not None:
                 value = value.reshape(sizes)
-            if place is not None and np.may_share_memory(value, place[1]):
-                value = place[0]
+            if place is not None and np.may_share_memory(value, filled):
+                value = place
             found.update(variable.taken_from(value) if isinstance(variable, Partitioned) else {variable: value})
         return found
 
     try:
         reader.check_tree_hash()
-        for found in _read_ahead(read, list(_batches(reader, (*sources.items(), *drawn)))):
+        for found in _read_ahead(read, list(_batches(reader, (*sources.items(), *drawn), places))):
             values.update(zip(found, store.place(list(found.values())), strict=True))
         states = {} if streams is None else states_in(reader.read, held, prefix)
     except errors.NotFoundError as error:  # not a name, for they are there, but a file
@@ -172,28 +173,42 @@ def restore(
     return plan
 
 
-def _memory(size: int) -> Array:
-    return np.empty(size, np.uint8)
+def _places(
+    reader: TensorReader, sources: Mapping[Operation | Partitioned, str], device: Any
+) -> dict[Operation | Partitioned, tuple[Any, Array]]:
+    """Takes memory of the device for large values: variable -> the array, and its bytes to be filled."""
+    dtypes, kinds = reader.dtype_map(), {}
+    for variable, name in sources.items():
+        sizes = sizes_of(variable) if isinstance(variable, Operation) else None
+        if sizes is not None and not dtypes[name].hasobject and math.prod(sizes) * dtypes[name].itemsize >= _LARGE:
+            kinds[variable] = (tuple(sizes), dtypes[name])
+    if sum(math.prod(sizes) * dtype.itemsize for sizes, dtype in kinds.values()) < _PAYS:
+        return {}
+    taken = new_memory(tuple(kinds.values()), device)
+    return {} if taken is None else dict(zip(kinds, taken, strict=True))
 
 
 class _Batch(NamedTuple):
     """Values that are restored together: some megabytes, or one that is larger."""
 
     sources: list[tuple[Operation | Partitioned, str, int]]  # variable, name in the checkpoint, where in the scratch
-    size: int  # bytes of scratch
+    size: int  # bytes of the values
+    scratch: int  # bytes of those that have no place of their own
 
 
-def _batches(reader: TensorReader, sources: Iterable[tuple[Operation | Partitioned, str]]) -> Iterator[_Batch]:
+def _batches(
+    reader: TensorReader, sources: Iterable[tuple[Operation | Partitioned, str]], places: Container[object]
+) -> Iterator[_Batch]:
     """Divides what is to be read, in its order."""
     shapes, dtypes = reader.shape_map(), reader.dtype_map()
-    batch = _Batch([], 0)
+    batch = _Batch([], 0, 0)
     for variable, name in sources:
         size = -(-math.prod(shapes[name]) * dtypes[name].itemsize // _ALIGNMENT) * _ALIGNMENT
         if batch.sources and batch.size + size > _MOST:
             yield batch
-            batch = _Batch([], 0)
-        batch.sources.append((variable, name, batch.size))
-        batch = batch._replace(size=batch.size + size)
+            batch = _Batch([], 0, 0)
+        batch.sources.append((variable, name, batch.scratch))
+        batch = _Batch(batch.sources, batch.size + size, batch.scratch + (0 if variable in places else size))
     if batch.sources:
         yield batch
 
@@ -206,8 +221,8 @@ def _read_ahead(
     Whoever iterates copies them to the device, all in one thread: what others allocate the C library gives back when
     they end, and memory that is new again and again takes three times as long.
     """
-    size = max((batch.size for batch in batches if batch.size <= _REUSED), default=0)
-    memories = [_memory(size) for _ in batches[:2]]
+    size = max((batch.scratch for batch in batches if batch.scratch <= _REUSED), default=0)
+    memories = [copied_memory(size) for _ in batches[:2]]
     with ThreadPoolExecutor(2) as threads:
         before: Future[dict[Operation, Array]] | None = None
         for number, batch in enumerate(batches):
