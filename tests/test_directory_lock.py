@@ -113,6 +113,27 @@ def test_the_sessions_of_one_process_share_a_directory(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint.lock").exists()
 
 
+def test_a_supervisor_that_saves_is_refused_as_well_and_keeps_others_away_until_it_stops(tmp_path: Path) -> None:
+    train = tf.assign_add(tf.train.get_or_create_global_step(), 1)
+    first = other_process(tmp_path)
+    try:
+        with (
+            pytest.raises(tf.errors.FailedPreconditionError, match=f"process {first.pid} on "),
+            tf.train.Supervisor(logdir=str(tmp_path), summary_writer=None).managed_session(),
+        ):
+            pytest.fail("It has a session.")
+        # One that only looks at the model is not.
+        looking = tf.train.Supervisor(logdir=str(tmp_path), summary_writer=None, save_model_secs=0)
+        with looking.managed_session() as session:
+            assert session.run(looking.global_step) == 0
+    finally:
+        close(first)
+    with tf.train.Supervisor(logdir=str(tmp_path), summary_writer=None).managed_session() as session:
+        assert session.run(train) == 2
+        assert (tmp_path / "checkpoint.lock").exists()
+    assert not (tmp_path / "checkpoint.lock").exists()
+
+
 def test_a_directory_whose_file_system_has_no_locks_is_used_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

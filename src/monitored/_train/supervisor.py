@@ -20,6 +20,8 @@ from threading import Thread
 from typing import Any, Final
 
 from monitored import errors
+from monitored._checkpoint import DirectoryLock
+from monitored._checkpoint.files import os_errors_as_tf
 from monitored._graph.collections import GraphKeys
 from monitored._graph.graph import Graph, get_default_graph
 from monitored._ops.control_flow import group
@@ -137,6 +139,7 @@ class Supervisor:
         )
         self._check_devices()
         self._graph_is_written = False
+        self._lock: DirectoryLock | None = None  # of `logdir`, while a thread saves there
         self._graph.finalize()
 
     def _check_devices(self) -> None:
@@ -241,8 +244,11 @@ class Supervisor:
         Raises:
             RuntimeError: If the model is not ready in the end.
             DeadlineExceededError: If a worker has waited long enough.
+            FailedPreconditionError: If another process saves in `logdir`, and so would this one.
         """
         self._coord.clear_stop()
+        if self._is_chief and start_standard_services:
+            self._lock_logdir()
         if self._summary_writer is not None:
             self._summary_writer.reopen()
         if not self._is_chief:
@@ -288,6 +294,7 @@ class Supervisor:
 
         Raises:
             RuntimeError: If this is not the chief.
+            FailedPreconditionError: If another process saves in `logdir`.
         """
         if not self._is_chief:
             raise RuntimeError("Only chief supervisor can start standard services. Because only chief supervisors can "
@@ -295,6 +302,7 @@ class Supervisor:
         if not self._logdir:
             _log.warning("Standard services need a 'logdir' passed to the SessionManager")
             return None
+        self._lock_logdir()
         threads: list[LooperThread] = []
         if self._summary_writer is not None:
             self._log_session("START", None if self._global_step is None else evaluate_step(sess, self._global_step))
@@ -308,6 +316,13 @@ class Supervisor:
         for thread in threads:
             thread.start()
         return threads
+
+    def _lock_logdir(self) -> None:
+        """Keeps other processes from saving there until `stop`, if this one is going to."""
+        if self._logdir and self._saver is not None and self._save_model_secs and self._lock is None:
+            with os_errors_as_tf(self._logdir):
+                os.makedirs(self._logdir, exist_ok=True)
+            self._lock = DirectoryLock(self._logdir)
 
     def start_queue_runners(self, sess: Any, queue_runners: Iterable[Any] | None = None) -> list[Thread]:
         """Starts queue runners.
@@ -367,6 +382,9 @@ class Supervisor:
         try:
             self._coord.join(threads, self._stop_grace_secs, ignore_live_threads)
         finally:
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
             if close_summary_writer and self._summary_writer is not None:
                 self._log_session("STOP")
                 self._summary_writer.close()
