@@ -43,5 +43,10 @@ def test_steps_use_the_memory_of_the_steps_before() -> None:
     assert new_memory() < LITTLE
 
 
+def test_the_c_librarys_caches_of_threads_are_another_matter() -> None:
+    assert new_memory(GLIBC_TUNABLES="glibc.malloc.tcache_count=0") < LITTLE
+
+
 def test_what_the_user_set_for_the_c_library_stays() -> None:
     assert new_memory(MALLOC_MMAP_THRESHOLD_="1000000", MALLOC_ARENA_MAX="2") > 10 * LITTLE
+    assert new_memory(GLIBC_TUNABLES="glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=1000000") > 10 * LITTLE

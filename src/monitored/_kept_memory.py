@@ -7,6 +7,10 @@ sixth of its time. And what each arena keeps for itself adds up. With one arena 
 has, there is no interruption, and less memory in all.
 
 What the user has set of this by the C library's own environment variables stays, and nothing else is changed then.
+
+One thing only the user can set: each thread keeps the few bytes that are left over beside an array of XLA's, and as
+long as it does, the array's place is too small for the next array of that size, which comes to lie elsewhere. With
+``GLIBC_TUNABLES=glibc.malloc.tcache_count=0`` none does.
 """
 
 from __future__ import annotations
@@ -26,12 +30,11 @@ _SETTINGS: Final = {
     _M_TRIM_THRESHOLD: (1 << 31) - 1,  # bytes at the end of the heap; more are given back
     _M_MMAP_THRESHOLD: 256 << 20,  # bytes of what stands alone, and is given back as soon as it is let go
 }
-_OWN_SETTINGS: Final = ("MALLOC_", "GLIBC_TUNABLES")  # environment variables
 
 
 def keep_memory() -> None:
     """Sets it, if the C library is GNU's and the user has not set anything of that."""
-    if any(name.startswith(_OWN_SETTINGS) for name in os.environ):
+    if _user_chose():
         return
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -39,3 +42,8 @@ def keep_memory() -> None:
         return
     for setting, value in _SETTINGS.items():
         mallopt(setting, value)
+
+
+def _user_chose() -> bool:
+    tunables = os.environ.get("GLIBC_TUNABLES", "").replace("glibc.malloc.tcache_", "")
+    return "glibc.malloc." in tunables or any(name.startswith("MALLOC_") for name in os.environ)
