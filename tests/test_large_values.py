@@ -109,6 +109,26 @@ def test_a_value_takes_the_variables_shape_where_that_is_asked_for(tmp_path: Pat
             assert (session.run(variable) == value.reshape(3, -1)).all()
 
 
+def test_each_save_behind_the_steps_holds_the_values_of_its_own_step(tmp_path: Path):
+    """From the second save on, several threads copy, into the memory of the one before."""
+    step = tf.train.get_or_create_global_step()
+    values = [tf.get_variable(f"v{i}", [BYTES // 4 + i], initializer=tf.zeros_initializer()) for i in range(2)]
+    with tf.control_dependencies([tf.assign_add(value, tf.ones_like(value)) for value in values]):
+        train = tf.assign_add(step, 1)
+    hook = tf.train.CheckpointSaverHook(str(tmp_path), save_steps=2)
+    with tf.train.SingularMonitoredSession([hook]) as session:
+        for _ in range(8):
+            session.run(train)
+    state = tf.train.get_checkpoint_state(str(tmp_path))
+    assert state is not None
+    paths = state.all_model_checkpoint_paths
+    assert len(paths) >= 4
+    for path in paths:
+        of_step = tf.train.load_variable(path, "global_step")
+        for value in values:
+            np.testing.assert_array_equal(tf.train.load_variable(path, value.op.name), np.float32(of_step))
+
+
 def test_memory_comes_from_xla_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """So that the tests above test what they say."""
     taken = []
