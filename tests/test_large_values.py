@@ -121,12 +121,10 @@ def test_each_save_behind_the_steps_holds_the_values_of_its_own_step(tmp_path: P
             session.run(train)
     state = tf.train.get_checkpoint_state(str(tmp_path))
     assert state is not None
-    paths = state.all_model_checkpoint_paths
-    assert len(paths) >= 4
-    for path in paths:
-        of_step = tf.train.load_variable(path, "global_step")
-        for value in values:
-            np.testing.assert_array_equal(tf.train.load_variable(path, value.op.name), np.float32(of_step))
+    for steps, path in zip((0, 2, 4, 6, 8), state.all_model_checkpoint_paths, strict=True):
+        assert path.endswith(f"-{steps}")
+        for value in (step, *values):
+            np.testing.assert_array_equal(tf.train.load_variable(path, value.op.name), steps)
 
 
 def test_memory_comes_from_xla_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
