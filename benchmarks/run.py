@@ -67,6 +67,13 @@ class Worker(WorkerProcess):
         """Trains `steps` steps and returns the seconds that each took."""
         return self.ask(steps) / steps
 
+    def steps_in(self, seconds: float) -> int:
+        """Trains until steps are no longer slow because they are the first, and returns how many there are in a time."""
+        steps = 5
+        while (taken := self.ask(steps)) < seconds / 4:
+            steps *= 2
+        return max(5, int(seconds / taken * steps))
+
     def peak_memory(self) -> float:
         """Returns the most memory that the process has held, in bytes."""
         return self.ask("peak")
@@ -174,9 +181,7 @@ def time_rows(pythons: Pythons, rows: Iterable[Row], model: str, rounds: int) ->
     try:
         for row in rows:
             workers[row] = Worker(pythons[row.target], row, model)
-            workers[row].seconds_per_step(10)
-            steps = max(5, int(SECONDS_PER_ROUND / workers[row].seconds_per_step(10)))
-            takes[row] = functools.partial(workers[row].seconds_per_step, steps)
+            takes[row] = functools.partial(workers[row].seconds_per_step, workers[row].steps_in(SECONDS_PER_ROUND))
         times = take_turns(takes, rounds, model)
         return times, {row: worker.peak_memory() for row, worker in workers.items()}
     finally:

@@ -29,7 +29,7 @@ __all__ = ["SessionStatistics", "StatisticsHook"]
 _log: Final = logging.getLogger("monitored")
 _LONGEST_GAP: Final = 2048  # steps between two pairs that are measured, in a long run; half as many at least
 _LONG_GAP: Final = 384  # in a shorter one,
-_SHARE: Final = 16  # as long as the run is not this many times longer
+_SHARE: Final = 4  # as long as the run is not this many times longer
 
 
 @dataclass(frozen=True)
