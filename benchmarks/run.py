@@ -68,7 +68,7 @@ class Worker(WorkerProcess):
         return self.ask(steps) / steps
 
     def steps_in(self, seconds: float) -> int:
-        """Trains until steps are no longer slow because they are the first, and returns how many there are in a time."""
+        """Trains until the first steps, which are slow, count for little; returns how many there are in that time."""
         steps = 5
         while (taken := self.ask(steps)) < seconds / 4:
             steps *= 2
