@@ -6,8 +6,8 @@ import errno
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,30 +77,37 @@ def saved_values(path: Path, step: int) -> np.ndarray[Any, Any]:
     return np.asarray(values)
 
 
+class Saver(tf.train.Saver):
+    """A saver whose saves behind the steps can be waited for."""
+
+    behind: Future[str | None]
+
+    def save_async(self, *args: Any, **options: Any) -> Future[str | None]:
+        self.behind = super().save_async(*args, **options)
+        return self.behind
+
+    def wait(self) -> None:
+        """Waits until the last of them has ended, well or not."""
+        assert wait([self.behind], WAIT).done
+
+
 @contextmanager
-def saving_every(save_steps: int, path: Path, **options: Any) -> Iterator[tuple[Any, Any]]:
-    """A session that saves every so many steps, when step 0 is on the disk; with the operation of a step."""
+def saving_every(save_steps: int, path: Path, **options: Any) -> Iterator[tuple[Any, Any, Saver]]:
+    """A session that saves every so many steps, when step 0 is on the disk; with a step's operation and the saver."""
     train, _ = counting()
-    hook = tf.train.CheckpointSaverHook(str(path), save_steps=save_steps, **options)
+    saver = Saver()
+    hook = tf.train.CheckpointSaverHook(str(path), save_steps=save_steps, saver=saver, **options)
     with tf.train.SingularMonitoredSession([hook]) as session:
         session.save()
-        yield session, train
+        yield session, train, saver
 
 
 def saving_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("save ")]
 
 
-def wait_for_saves() -> None:
-    """Waits until the saves have ended that have reached the disk."""
-    deadline = time.monotonic() + WAIT
-    while saving_threads():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def test_steps_go_on_while_a_checkpoint_of_an_earlier_step_is_written(tmp_path: Path, disk: Disk) -> None:
-    with saving_every(5, tmp_path) as (session, train):
+    with saving_every(5, tmp_path) as (session, train, _):
         disk.hold()
         for _ in range(9):
             session.run(train)
@@ -113,7 +120,7 @@ def test_steps_go_on_while_a_checkpoint_of_an_earlier_step_is_written(tmp_path: 
 
 
 def test_one_save_at_a_time_goes_on(tmp_path: Path, disk: Disk) -> None:
-    with saving_every(2, tmp_path) as (session, train):
+    with saving_every(2, tmp_path) as (session, train, _):
         disk.hold()
         session.run(train)
         session.run(train)
@@ -135,7 +142,7 @@ def test_what_goes_wrong_in_a_save_comes_out_of_the_next_run_and_the_checkpoint_
 
     def fill_the_disk() -> None:
         nonlocal taken
-        with saving_every(3, tmp_path) as (session, train):
+        with saving_every(3, tmp_path) as (session, train, _):
             disk.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             for _ in range(1000):
                 session.run(train)
@@ -157,7 +164,7 @@ def test_told_to_log_failures_the_run_goes_on_and_saves_when_the_disk_has_room_a
 ) -> None:
     with (
         caplog.at_level(logging.ERROR, "monitored"),
-        saving_every(3, tmp_path, on_failure="log") as (session, train),
+        saving_every(3, tmp_path, on_failure="log") as (session, train, saver),
     ):
         disk.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         for _ in range(2):
@@ -166,7 +173,7 @@ def test_told_to_log_failures_the_run_goes_on_and_saves_when_the_disk_has_room_a
                 session.run(train)
             assert disk.reached.wait(WAIT)
             disk.release()
-            wait_for_saves()
+            saver.wait()
         disk.error = None
         for _ in range(6):
             session.run(train)
@@ -180,14 +187,14 @@ def test_told_to_log_failures_the_run_goes_on_and_saves_when_the_disk_has_room_a
 
 
 def test_a_save_that_failed_at_the_last_step_is_made_again_at_the_end(tmp_path: Path, disk: Disk) -> None:
-    with saving_every(3, tmp_path) as (session, train):
+    with saving_every(3, tmp_path) as (session, train, saver):
         disk.hold()
         disk.error = OSError(errno.EIO, os.strerror(errno.EIO))
         for _ in range(3):
             session.run(train)
         assert disk.reached.wait(WAIT)
         disk.release()
-        wait_for_saves()
+        saver.wait()
         disk.error = None
     np.testing.assert_array_equal(saved_values(tmp_path, 3), np.full(1000, 3000.0))
 
@@ -196,7 +203,7 @@ def test_a_session_that_fails_waits_for_the_save_and_its_own_error_comes_out(
     tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail_during_a_save() -> None:
-        with saving_every(2, tmp_path) as (session, train):
+        with saving_every(2, tmp_path) as (session, train, _):
             disk.hold()
             session.run(train)
             session.run(train)
