@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +221,42 @@ def test_a_training_in_pieces_is_bit_for_bit_the_one_in_a_piece(
         for name in one.get_variable_to_shape_map():
             if "/state" not in name:
                 np.testing.assert_array_equal(one.get_tensor(name), other.get_tensor(name), err_msg=f"{name} at {step}")
+
+
+def test_which_steps_are_in_a_loop_does_not_depend_on_when_a_save_behind_them_ends(tmp_path: Path) -> None:
+    """For a loop may round otherwise than single steps, and a resumed training would end elsewhere."""
+
+    class AtOnce(tf.train.Saver):
+        def save_async(self, *args: Any, **options: Any) -> Future[str | None]:
+            saved = super().save_async(*args, **options)
+            wait([saved])
+            return saved
+
+    class Single(tf.train.SessionRunHook):
+        def __init__(self) -> None:
+            self.steps: list[int] = []
+
+        def before_run(self, run_context: Any) -> tf.train.SessionRunArgs:
+            return tf.train.SessionRunArgs(tf.train.get_global_step())
+
+        def after_run(self, run_context: Any, run_values: Any) -> None:
+            self.steps.append(int(run_values.results))
+
+        def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
+            return math.inf
+
+    def single_steps(name: str, saver: type[tf.train.Saver], asynchronous: bool) -> list[int]:
+        with tf.Graph().as_default():
+            train, _, _ = network()
+            saving = tf.train.CheckpointSaverHook(
+                str(tmp_path / name), save_steps=10, saver=saver(), asynchronous=asynchronous
+            )
+            single = Single()
+            with tf.train.SingularMonitoredSession([saving, single]) as session:
+                session.run_steps(train, 45)
+        return single.steps
+
+    assert single_steps("ended", AtOnce, True) == single_steps("none", tf.train.Saver, False)
 
 
 def test_a_hook_that_does_not_say_when_it_is_due_sees_every_step() -> None:

@@ -179,8 +179,9 @@ class CheckpointSaverHook(SessionRunHook):
 
     def quiet_runs(self, step: int, increment: int, secs_per_run: float) -> float:
         """The runs before it is due."""
-        if self._behind is not None and self._behind.done():
-            return 0  # what went wrong is to be told
+        behind = self._behind
+        if behind is not None and behind.done() and behind.exception() is not None:
+            return 0  # what went wrong is to be told; where nothing did, no run may depend on when it ended
         return self._timer.quiet_runs(step + 1, increment, secs_per_run)
 
     def on_error(self, run_context: SessionRunContext, error: BaseException) -> None:
