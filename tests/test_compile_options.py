@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-# A step that changes 16 rows of a large table, or all of them.
+# A step that changes 16 rows of a large table, or all of them; or the weights of two layers.
 PROGRAM = """
 import sys
 import monitored as tf
 
+layer = tf.matmul(tf.ones([4, 96]), tf.get_variable("first", [96, 128]))
 table = tf.get_variable("table", [50000, 64])
 rows = tf.nn.embedding_lookup(table, tf.placeholder_with_default(list(range(16)), [16]))
-loss = tf.reduce_sum(tf.square(rows if sys.argv[1] == "rows" else table))
+read = {"rows": rows, "table": table, "layers": tf.matmul(tf.nn.relu(layer), tf.get_variable("second", [128, 192]))}
+loss = tf.reduce_sum(tf.square(read[sys.argv[1]]))
 train = tf.train.AdagradOptimizer(0.1).minimize(loss)
 with tf.Session() as session:
     session.run(tf.global_variables_initializer())
@@ -40,3 +43,9 @@ def test_the_rows_of_a_large_table_are_not_divided_among_processors_as_the_whole
     rows = compiled_step("rows", tmp_path / "rows")
     assert "f32[50000,64]" in rows
     assert DIVIDED not in rows
+
+
+def test_weights_are_changed_in_place_after_all_that_takes_their_old_values(tmp_path: Path) -> None:
+    step = compiled_step("layers", tmp_path)
+    assert "f32[128,192]" in step
+    assert not re.search(r"f32\[(96,128|128,192)\]\S* copy\(", step)

@@ -1,12 +1,11 @@
 """Convolutions: `Conv2D` and `Conv3D`, their transposes, and those made from them.
 
-The lowering is XLA's own convolution. On two CPU cores (jax 0.10.2), milliseconds for the output and for the gradient
-of the filter:
+The lowering is XLA's own convolution; for few channels, which it is slow for, see `few_channels.py`. On two CPU cores
+(jax 0.10.2), milliseconds for the output and for the gradient of the filter:
 
-    64×28×28×1 → 32, 5×5      XLA's convolution 2.6, 1.0    windows side by side, and one matmul 2.0, 1.9
-    64×14×14×32 → 64, 5×5                       7.4, 8.5                                          35, 39
-    32×32×32×16 → 16, 3×3                       1.6, 2.9                                          15, 17
-    32×16×16×32 → 32, 3×3                       1.1, 2.2                                         2.9, 4.5
+    64×14×14×32 → 64, 5×5      XLA's convolution 7.4, 8.5    windows side by side, and one product 35, 39
+    32×32×32×16 → 16, 3×3                        1.6, 2.9                                          15, 17
+    32×16×16×32 → 32, 3×3                        1.1, 2.2                                         2.9, 4.5
 """
 
 from __future__ import annotations
@@ -24,6 +23,8 @@ from monitored._graph.constant import constant_value_as_shape
 from monitored._graph.opdef import REQUIRED, define
 from monitored._graph.operation import Operation, Tensor
 from monitored._graph.shapes import TensorShape
+from monitored._ops.barriers import barrier
+from monitored._ops.few_channels import convolve_few_channels, pays
 from monitored._ops.rules import misfit, scope
 from monitored._ops.windows import (
     check_format,
@@ -49,6 +50,23 @@ __all__ = [
 # -- meanings -----------------------------------------------------------------------------------------------
 
 
+def _padding(
+    x: Any,
+    w: Any,
+    strides: Sequence[int],
+    padding: str,
+    explicit: Sequence[int],
+    data_format: str,
+    dilations: Sequence[int],
+) -> list[tuple[int, int]]:
+    check_strides(strides, data_format)
+    added = []
+    for position, axis in enumerate(spatial_axes(data_format)):
+        window = (w.shape[position] - 1) * dilations[axis] + 1
+        added.append(pads(x.shape[axis], window, strides[axis], padding, explicit[2 * axis : 2 * axis + 2]))
+    return added
+
+
 def _convolve(
     x: Any,
     w: Any,
@@ -60,17 +78,12 @@ def _convolve(
 ) -> Any:
     axes = spatial_axes(data_format)
     channels = data_format.index("C")
-    check_strides(strides, data_format)
-    padded = []
-    for position, axis in enumerate(axes):
-        window = (w.shape[position] - 1) * dilations[axis] + 1
-        padded.append(pads(x.shape[axis], window, strides[axis], padding, explicit[2 * axis : 2 * axis + 2]))
     letters = "".join(data_format[axis] for axis in axes)
     return lax.conv_general_dilated(
         x,
         w,
         [strides[axis] for axis in axes],
-        padded,
+        _padding(x, w, strides, padding, explicit, data_format, dilations),
         rhs_dilation=[dilations[axis] for axis in axes],
         dimension_numbers=(data_format, f"{letters}IO", data_format),
         feature_group_count=x.shape[channels] // w.shape[-2],
@@ -84,28 +97,23 @@ def _gradient_of_input(sizes: Sequence[int], w: Any, gradient: Any, *attrs: Any)
 
 def _gradient_of_filter(x: Any, sizes: Sequence[int], gradient: Any, *attrs: Any) -> Any:
     w = jax.ShapeDtypeStruct(tuple(sizes), x.dtype)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
-    x, gradient = _computed_once(x), _computed_once(gradient)
+    # Both are taken transposed. Without barriers, all that a normalization, say, does to the elements on their way here
+    # would be done again in that order, which memory is slow for.
+    x, gradient = barrier(x), barrier(gradient)
     return jax.linear_transpose(lambda w: _convolve(x, w, *attrs), w)(gradient)[0]
-
-
-def _computed_once(value: Any) -> Any:
-    """A value that XLA does not compute once more, as it is needed here.
-
-    On a processor the gradient of a filter takes both its operands transposed. Without this, all that a normalization,
-    say, does to the elements on their way here is done again in that order, which memory is slow for.
-    """
-    if jax.default_backend() != "cpu":
-        return value
-    return lax.optimization_barrier(value)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _convolved(x: Any, w: Any, attrs: tuple[Any, ...]) -> Any:
+    added = _padding(x, w, *attrs)
+    strides, _, _, data_format, dilations = attrs
+    if pays(x, w, strides, added, data_format, dilations):
+        return convolve_few_channels(x, w, added)
     return _convolve(x, w, *attrs)
 
 
 def _forward(x: Any, w: Any, attrs: tuple[Any, ...]) -> tuple[Any, tuple[Any, Any]]:
-    return _convolve(x, w, *attrs), (x, w)
+    return _convolved(x, w, attrs), (x, w)
 
 
 def _backward(attrs: tuple[Any, ...], operands: tuple[Any, Any], gradient: Any) -> tuple[Any, Any]:

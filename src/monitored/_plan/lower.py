@@ -28,6 +28,7 @@ from monitored._graph.operation import Operation, Tensor
 from monitored._plan.alike import Alike, Differentiation, Pullback, trace, with_replaced
 from monitored._plan.build import is_foldable
 from monitored._plan.guard import Guard
+from monitored._plan.held import Held
 from monitored._plan.plan import Segment
 from monitored._plan.threefry import IMPLEMENTATION
 
@@ -52,13 +53,16 @@ class NeedHost(Exception):
         self.op = op
 
 
-def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]], alike: Alike) -> Callable[..., Any]:
+def lower_segment(
+    segment: Segment, statics: Sequence[np.ndarray[Any, Any]], alike: Alike, held: Held | None = None
+) -> Callable[..., Any]:
     """The function of a segment.
 
     Args:
         segment: The segment.
         statics: The values of `segment.static`.
         alike: What traces its operations.
+        held: What the gradients of a matrix product go through; see `held.py`.
 
     Returns:
         ``f(*updates, *reads, *inputs) -> (outputs, new values of updates and creates)``, to be compiled with the
@@ -76,6 +80,7 @@ def lower_segment(segment: Segment, statics: Sequence[np.ndarray[Any, Any]], ali
         scope.differentiated = differentiated(segment.ops)
         scope.replaced.update(guard.replaced())
         scope.alike = alike
+        scope.held = held
         scope.run(segment.ops)
         guard.select(scope, at_start)
         outputs = []
@@ -115,6 +120,7 @@ class Lowering:
         differentiating: Whether what is being lowered will be differentiated by JAX.
         replaced: Functions that take the place of some operations' lowerings.
         alike: What traces operations that are alike once, if that can be done here.
+        held: What the gradients of a matrix product go through, except in a body.
     """
 
     def __init__(
@@ -132,6 +138,7 @@ class Lowering:
         self.differentiating = False
         self.replaced: dict[Operation, Callable[[Lowering], Sequence[Array]]] = {}
         self.alike: Alike | None = None
+        self.held: Held | None = None
         self._boundary = boundary
         self._outer = given
         self._known: dict[Tensor, np.ndarray[Any, Any]] = {}
@@ -290,6 +297,8 @@ class Lowering:
         gradients = self._pullbacks[forward](
             [self.value(received[i]) if i in received else None for i in differentiation.given]
         )
+        if forward.type == "MatMul" and self.held is not None:
+            gradients = self.held(gradients)
         by_position = dict(zip(differentiation.wrt, gradients, strict=True))
         return [by_position[i] for i in op._attrs["wrt"]]
 

@@ -23,6 +23,7 @@ from monitored import errors
 from monitored._graph.effects import bodies_of, effects_of
 from monitored._graph.graph import Graph
 from monitored._graph.operation import Operation, Tensor
+from monitored._plan import held
 from monitored._plan.alike import Alike
 from monitored._plan.build import in_program_order
 from monitored._plan.loop import loop_of
@@ -109,7 +110,8 @@ class CompiledSegments:
             taken = [*state, *(_abstract(value) for value in inputs)]
 
             def lower() -> Any:
-                return _lowered(lower_segment(segment, statics, Alike(inline=True)), len(segment.updates), taken)
+                step = lower_segment(segment, statics, Alike(inline=True), held.together)
+                return _lowered(step, len(segment.updates), taken)
 
             executable, made = self._kept.get(segment, statics, taken, lower)
         self.compiles += made
@@ -136,7 +138,7 @@ class CompiledSegments:
             taken = [*state, _abstract(np.int32(0)), *(_abstract(value) for value in inputs)]
 
             def lower() -> Any:
-                step = lower_segment(segment, (), Alike(inline=True))
+                step = lower_segment(segment, (), Alike(inline=True), held.one_by_one)
                 loop = loop_of(step, len(segment.updates), len(segment.reads), own)
                 return _lowered(loop, len(segment.updates), taken)
 
