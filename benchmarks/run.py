@@ -70,6 +70,7 @@ class Worker(WorkerProcess):
     def steps_in(self, seconds: float) -> int:
         """Trains until the first steps, which are slow, count for little; returns how many there are in that time."""
         steps = 5
+        self.ask(steps)  # compiles them, which may take longer than a round
         while (taken := self.ask(steps)) < seconds / 4:
             steps *= 2
         return max(5, int(seconds / taken * steps))
