@@ -19,7 +19,7 @@ products = [tf.matmul(x, w[i]) for i in range(2)]
 total = tf.add_n([tf.reduce_sum(tf.tanh(product - tf.reduce_max(product))) for product in products])
 with tf.Session() as session:
     session.run(tf.global_variables_initializer())
-    for _ in range(10):
+    for _ in range(40):  # in one of which the two products may lie beside each other for the first time
         session.run(total)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
