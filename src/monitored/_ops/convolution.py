@@ -50,15 +50,8 @@ __all__ = [
 # -- meanings -----------------------------------------------------------------------------------------------
 
 
-def _padding(
-    x: Any,
-    w: Any,
-    strides: Sequence[int],
-    padding: str,
-    explicit: Sequence[int],
-    data_format: str,
-    dilations: Sequence[int],
-) -> list[tuple[int, int]]:
+def _padding(x: Any, w: Any, attrs: tuple[Any, ...]) -> list[tuple[int, int]]:
+    strides, padding, explicit, data_format, dilations = attrs
     check_strides(strides, data_format)
     added = []
     for position, axis in enumerate(spatial_axes(data_format)):
@@ -67,15 +60,8 @@ def _padding(
     return added
 
 
-def _convolve(
-    x: Any,
-    w: Any,
-    strides: Sequence[int],
-    padding: str,
-    explicit: Sequence[int],
-    data_format: str,
-    dilations: Sequence[int],
-) -> Any:
+def _convolve(x: Any, w: Any, *attrs: Any) -> Any:
+    strides, _, _, data_format, dilations = attrs
     axes = spatial_axes(data_format)
     channels = data_format.index("C")
     letters = "".join(data_format[axis] for axis in axes)
@@ -83,7 +69,7 @@ def _convolve(
         x,
         w,
         [strides[axis] for axis in axes],
-        _padding(x, w, strides, padding, explicit, data_format, dilations),
+        _padding(x, w, attrs),
         rhs_dilation=[dilations[axis] for axis in axes],
         dimension_numbers=(data_format, f"{letters}IO", data_format),
         feature_group_count=x.shape[channels] // w.shape[-2],
@@ -105,7 +91,7 @@ def _gradient_of_filter(x: Any, sizes: Sequence[int], gradient: Any, *attrs: Any
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _convolved(x: Any, w: Any, attrs: tuple[Any, ...]) -> Any:
-    added = _padding(x, w, *attrs)
+    added = _padding(x, w, attrs)
     strides, _, _, data_format, dilations = attrs
     if pays(x, w, strides, added, data_format, dilations):
         return convolve_few_channels(x, w, added)
